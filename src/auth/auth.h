@@ -1,0 +1,59 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/name.h"
+#include "base/own.h"
+#include "store/store.h"
+
+/*
+ * Who is calling, and the one question: may this actor do that? The model never asks; api/ asks once,
+ * before it calls the model. Only a SHA-256 of a token is stored.
+ */
+enum auth_role { AUTH_READ, AUTH_WRITE, AUTH_FINE_GRAINED };
+
+enum { AUTH_SCOPES_MAX = 64 };
+
+/* The caller of one request. All zero: anonymous. */
+struct actor {
+	int64_t user_id;              /* 0: anonymous */
+	char user_hex[25];            /* id on the wire */
+	char name[NAME_ROOM];
+	bool admin;
+	int64_t token_id;
+	char token_name[NAME_ROOM];
+	enum auth_role role;
+	int64_t token_created_ms;
+	/* AUTH_FINE_GRAINED: full names of repositories that it may write. */
+	unsigned scope_count;
+	char scopes[AUTH_SCOPES_MAX][FULL_NAME_ROOM];
+};
+
+/* Find the owner of a token. Errors: ERR_BAD_TOKEN. */
+must_check int auth_actor(struct store *store, const char *token, struct actor *out, struct err *err);
+
+enum auth_right {
+	AUTH_ANYONE,      /* no question at all */
+	AUTH_SIGNED_IN,
+	AUTH_REPO_READ,
+	AUTH_REPO_WRITE,  /* contents and the run of a Space */
+	AUTH_REPO_ADMIN,  /* delete, settings */
+	AUTH_CREATE,      /* a repository in a namespace */
+	AUTH_ADMIN,       /* of the hub */
+};
+
+/* What is to be touched: an owner (user or organisation) and a repository of it. */
+struct auth_target {
+	int64_t owner_id;
+	const char *full_name;  /* NULL for AUTH_CREATE */
+	bool is_private;
+};
+
+/*
+ * Errors, by Wire 0.4: who may not see the repository gets ERR_NO_REPO (the answer is 401 for the
+ * anonymous and 404 for others); who sees it without the right gets ERR_DENIED, or ERR_ANONYMOUS.
+ */
+must_check int auth_check(struct store_db *db, const struct actor *actor, enum auth_right right,
+			  const struct auth_target *target, struct err *err);

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/own.h"
+
+/* JSON by jansson, with limits for what comes from outside and errors that name the field. */
+DEFINE_OWNED(json_t *, json_decref);
+
+/*
+ * Parse a whole text. Duplicate keys, NUL in strings and text behind the value are refused.
+ * Errors: ERR_INVALID with line and column.
+ */
+must_check int json_parse(const char *text, size_t length, json_t **out, struct err *err);
+
+/* Compact text, everything outside of ASCII escaped (Wire: A12). For free(). */
+char *json_text(const json_t *value);
+
+/*
+ * Fields of an object. Missing or null: *out is left as it was, so that it can hold the default;
+ * `_need` variants fail then. Another type: ERR_INVALID that names the field. Strings are borrowed.
+ */
+must_check int json_get_text(const json_t *object, const char *key, const char **out, struct err *err);
+must_check int json_need_text(const json_t *object, const char *key, const char **out,
+			      struct err *err);
+must_check int json_get_bool(const json_t *object, const char *key, bool *out, struct err *err);
+must_check int json_get_int(const json_t *object, const char *key, int64_t *out, struct err *err);
+must_check int json_get_array(const json_t *object, const char *key, json_t **out, struct err *err);
+must_check int json_get_object(const json_t *object, const char *key, json_t **out, struct err *err);

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <stdbool.h>
+
+/*
+ * Names of users, organisations and repositories (Wire: A2). The longest full name is
+ * namespace/name, with its NUL.
+ */
+enum { NAME_MAX_LENGTH = 96, NAME_ROOM = 97, FULL_NAME_ROOM = 2 * 97 };
+
+/* [A-Za-z0-9_-][A-Za-z0-9_.-]{0,95}, not starting or ending in '-' or '.', without "--" or "..",
+ * not ending in ".git". */
+bool name_is_valid(const char *name);
+
+/*
+ * A path inside of a repository: relative, no empty, "." or ".." component, none that is ".git" in
+ * any case, no backslash, no control character, valid UTF-8, at most 1024 bytes and 64 levels.
+ */
+enum { NAME_PATH_MAX = 1024 };
+bool name_path_is_valid(const char *path);
