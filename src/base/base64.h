@@ -7,12 +7,12 @@
 #include "base/own.h"
 
 /*
- * Base64 (RFC 4648 section 4) that arrives in pieces: clients send files of many megabytes inside of
- * one JSON string. Padding is demanded, white space is not allowed.
+ * Base64 (RFC 4648 section 4) that arrives in pieces: clients send files of many megabytes inside
+ * of one JSON string. Padding is demanded, white space is not allowed.
  */
 struct base64_reader {
 	uint32_t bits;
-	unsigned count;   /* characters of the current group */
+	unsigned count; /* characters of the current group */
 	unsigned padding;
 };
 

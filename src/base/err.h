@@ -7,11 +7,11 @@
 /*
  * Errors: a kind that a program can act on and a sentence for a person.
  *
- * A function that can fail returns 0, or -1 with *err filled; it takes `struct err *err` as its last
- * parameter, never NULL. The text is one line of lower-case English that names the thing; it holds
- * no secret and no path of the server. It lives in a fixed buffer on the caller's stack: nothing to
- * release. There is one kind for each answer that a client can tell apart; api/answer.c maps kinds
- * to status and X-Error-Code (Wire: 0.4).
+ * A function that can fail returns 0, or -1 with *err filled; it takes `struct err *err` as its
+ * last parameter, never NULL. The text is one line of lower-case English that names the thing; it
+ * holds no secret and no path of the server. It lives in a fixed buffer on the caller's stack:
+ * nothing to release. There is one kind for each answer that a client can tell apart; api/answer.c
+ * maps kinds to status and X-Error-Code (Wire: 0.4).
  */
 enum err_kind {
 	ERR_NONE = 0,
@@ -48,7 +48,7 @@ struct err {
 /* Fill *err. Returns -1, so that `return err_set(...)` reads well. */
 int err_set(struct err *err, enum err_kind kind, const char *format, ...) like_printf(3, 4);
 
-/* The same with the text of errno behind it; ENOSPC, EDQUOT become ERR_FULL, all else ERR_SYSTEM. */
+/* The same with the text of errno behind it; ENOSPC, EDQUOT: ERR_FULL, all else: ERR_SYSTEM. */
 int err_sys(struct err *err, const char *format, ...) like_printf(2, 3);
 
 /* Put context in front of an error on its way up: "context: text". Keeps the kind. Returns -1. */

@@ -10,16 +10,16 @@
 #include "base/str.h"
 
 /*
- * Files, beneath a directory descriptor (AT_FDCWD for paths of our own making). Everything opened is
- * close-on-exec. Durable means: data and directory entry are on the disk when the call returns.
+ * Files, beneath a directory descriptor (AT_FDCWD for paths of our own making). Everything opened
+ * is close-on-exec. Durable means: data and directory entry are on the disk when the call returns.
  */
 
 /* Append the whole file to `out`. Errors: ERR_NOT_FOUND, ERR_TOO_LARGE by out->max, ERR_SYSTEM. */
 must_check int file_read(int dirfd, const char *path, struct str *out, struct err *err);
 
 /* Replace or make the file atomically and durably. */
-must_check int file_write(int dirfd, const char *path, const void *bytes, size_t length, mode_t mode,
-			  struct err *err);
+must_check int file_write(int dirfd, const char *path, const void *bytes, size_t length,
+			  mode_t mode, struct err *err);
 
 /* Write all bytes, over short writes and EINTR. */
 must_check int file_put(int fd, const void *bytes, size_t length, struct err *err);

@@ -23,10 +23,12 @@ char *json_text(const json_t *value);
  * Fields of an object. Missing or null: *out is left as it was, so that it can hold the default;
  * `_need` variants fail then. Another type: ERR_INVALID that names the field. Strings are borrowed.
  */
-must_check int json_get_text(const json_t *object, const char *key, const char **out, struct err *err);
+must_check int json_get_text(const json_t *object, const char *key, const char **out,
+			     struct err *err);
 must_check int json_need_text(const json_t *object, const char *key, const char **out,
 			      struct err *err);
 must_check int json_get_bool(const json_t *object, const char *key, bool *out, struct err *err);
 must_check int json_get_int(const json_t *object, const char *key, int64_t *out, struct err *err);
 must_check int json_get_array(const json_t *object, const char *key, json_t **out, struct err *err);
-must_check int json_get_object(const json_t *object, const char *key, json_t **out, struct err *err);
+must_check int json_get_object(const json_t *object, const char *key, json_t **out,
+			       struct err *err);

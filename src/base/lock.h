@@ -12,7 +12,10 @@ struct lock {
 	pthread_mutex_t mutex;
 };
 
-#define LOCK_INIT {.mutex = PTHREAD_MUTEX_INITIALIZER}
+#define LOCK_INIT                                  \
+	{                                          \
+		.mutex = PTHREAD_MUTEX_INITIALIZER \
+	}
 
 static inline struct lock *lock(struct lock *lock)
 {

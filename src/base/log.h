@@ -16,7 +16,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 /* `program` names the process in each line: "keeper", "hub", "runner". Kept by reference. */
 void log_setup(const char *program, enum log_level level);
 
-/* The request that this thread serves, added to each of its lines; NULL for none. Kept by reference. */
+/* The request that this thread serves, for each of its lines; NULL: none. Kept by reference. */
 void log_request(const char *request_id);
 
 void log_line(enum log_level level, const char *event, const char *format, ...) like_printf(3, 4);

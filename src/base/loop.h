@@ -18,6 +18,8 @@ struct loop_fd;
 struct loop_timer;
 
 must_check int loop_new(struct loop **out, struct err *err);
+
+/* Releases the watches and timers that are left too, and drops posts that have not run. */
 void loop_free(struct loop *loop);
 DEFINE_OWNED(struct loop *, loop_free);
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,19 +14,19 @@
  */
 #define owned(release) __attribute__((cleanup(own_##release)))
 
-#define DEFINE_OWNED(type, release)                                                                \
-	static inline void own_##release(type *held)                                               \
-	{                                                                                          \
-		release(*held);                                                                    \
-	}                                                                                          \
+#define DEFINE_OWNED(type, release)                  \
+	static inline void own_##release(type *held) \
+	{                                            \
+		release(*held);                      \
+	}                                            \
 	struct own_needs_a_semicolon
 
 /* Give up ownership of a pointer: its value is returned and the variable is NULL afterwards. */
-#define take(pointer)                                                                              \
-	({                                                                                         \
-		__typeof__(pointer) take_value_ = (pointer);                                       \
-		(pointer) = NULL;                                                                  \
-		take_value_;                                                                       \
+#define take(pointer)                                        \
+	({                                                   \
+		__typeof__(pointer) take_value_ = (pointer); \
+		(pointer) = NULL;                            \
+		take_value_;                                 \
 	})
 
 /* The same for a descriptor, which is -1 afterwards. */
@@ -48,8 +49,14 @@ static inline void own_close(int *fd)
 		close(*fd);
 }
 
+static inline void own_closedir(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
 /* The caller must look at the result. */
 #define must_check __attribute__((warn_unused_result))
 
 /* The function takes a printf format as parameter `format`, its arguments from `first` on. */
-#define like_printf(format, first) __attribute__((format(printf, format, first)))
+#define like_printf(position, first) __attribute__((format(printf, position, first)))

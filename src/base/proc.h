@@ -14,9 +14,9 @@
  * /dev/null); all others are closed. Its signal mask and handlers are the defaults.
  */
 struct proc_spec {
-	const char *const *argv;   /* NULL-terminated; argv[0] is a path, or a name found in PATH */
-	const char *const *env;    /* NULL-terminated; NULL: inherit ours */
-	const char *cwd;           /* NULL: inherit ours */
+	const char *const *argv; /* NULL-terminated; argv[0] is a path, or a name found in PATH */
+	const char *const *env;  /* NULL-terminated; NULL: inherit ours */
+	const char *cwd;         /* NULL: inherit ours */
 	const int *fds;
 	size_t fd_count;
 	/* Called in the child before exec, for rights, namespaces and mounts; -1 with *err ends the

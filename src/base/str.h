@@ -14,8 +14,8 @@
 struct str {
 	char *data;
 	size_t length;
-	size_t room;   /* allocated bytes, 0 while `data` is the shared empty string */
-	size_t max;    /* the limit for `length` */
+	size_t room; /* allocated bytes, 0 while `data` is the shared empty string */
+	size_t max;  /* the limit for `length` */
 	bool failed;
 };
 

@@ -1,0 +1,99 @@
+#include "base/name.h"
+
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+enum { PATH_LEVELS_MAX = 64 };
+
+static bool is_alnum(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool name_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 1 || length > NAME_MAX_LENGTH || str_ends(name, ".git"))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		bool edge = i == 0 || i == length - 1;
+
+		if (is_alnum(name[i]) || name[i] == '_')
+			continue;
+		if ((name[i] != '-' && name[i] != '.') || edge || name[i] == name[i + 1])
+			return false;
+	}
+	return true;
+}
+
+/*
+ * One character of UTF-8 (RFC 3629): its length, or 0 where it is none, such as an overlong form
+ * or half of a surrogate pair.
+ */
+static size_t read_utf8(const char *text, unsigned long *out)
+{
+	static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
+	unsigned char first = (unsigned char)text[0];
+	size_t length = first < 0x80             ? 1
+			: (first & 0xe0) == 0xc0 ? 2
+			: (first & 0xf0) == 0xe0 ? 3
+			: (first & 0xf8) == 0xf0 ? 4
+						 : 0;
+	unsigned long value = length > 1 ? first & (0x7fU >> length) : first;
+
+	for (size_t i = 1; i < length; i++) {
+		unsigned char next =
+			(unsigned char)text[i]; /* the NUL at the end is refused here */
+
+		if ((next & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (next & 0x3f);
+	}
+	if (!length || value < least[length] || value > 0x10ffff ||
+	    (value >= 0xd800 && value <= 0xdfff))
+		return 0;
+	*out = value;
+	return length;
+}
+
+static bool has_plain_characters(const char *text)
+{
+	while (*text) {
+		unsigned long value;
+		size_t length = read_utf8(text, &value);
+
+		if (!length || value < 0x20 || (value >= 0x7f && value < 0xa0) || value == '\\')
+			return false;
+		text += length;
+	}
+	return true;
+}
+
+static bool is_component(const char *text, size_t length)
+{
+	if (length == 0 || (length == 1 && text[0] == '.') ||
+	    (length == 2 && text[0] == '.' && text[1] == '.'))
+		return false;
+	return !(length == 4 && strncasecmp(text, ".git", 4) == 0);
+}
+
+bool name_path_is_valid(const char *path)
+{
+	size_t levels = 0;
+
+	if (strlen(path) > NAME_PATH_MAX || !has_plain_characters(path))
+		return false;
+	for (const char *at = path;;) {
+		const char *end = strchrnul(at, '/');
+
+		if (!is_component(at, (size_t)(end - at)) || ++levels > PATH_LEVELS_MAX)
+			return false;
+		if (!*end)
+			return true;
+		at = end + 1;
+	}
+}
