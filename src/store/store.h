@@ -7,24 +7,36 @@
 #include "base/own.h"
 
 /*
- * The store: SQLite (WAL, synchronous=FULL). What store_tx_commit() has acknowledged is on the disk.
+ * The store: SQLite (WAL, synchronous=FULL). What store_tx_commit() has acknowledged is on the
+ * disk.
  *
  * Reading borrows one of several connections and sees one snapshot from the first statement to
  * store_read_end(). Writing is one transaction at a time, in the caller's thread: store_tx_begin()
- * waits for its turn, and transactions that queue up behind each other share one fsync (group commit:
- * each runs in a savepoint, the last of the group commits for all of them and wakes the others).
+ * waits for its turn, and transactions that queue up behind each other share one fsync (group
+ * commit: each runs in a savepoint, the last of the group commits for all of them and wakes the
+ * others).
  *
  * Nothing that can block for long (network, child processes, big files) belongs into a transaction.
- * Threads: any.
+ * A thread has at most one open. Inside of the group a transaction sees what those before it have
+ * done; if their COMMIT fails, so does its own.
+ *
+ * Other processes (administration words) may open the same file: writers wait for each other up to
+ * ten seconds, then ERR_BUSY.
+ *
+ * Threads: any. What is borrowed (a reading, a transaction, a query) stays in its thread.
  */
 struct store;
-struct store_db;   /* a connection, for reading or inside of a transaction */
+struct store_db; /* a connection, for reading or inside of a transaction */
 struct store_tx;
 struct store_read;
 struct store_query;
 
-/* Open or make the database and bring its schema up to date (schema/NNNN_*.sql, compiled in). */
+/*
+ * Open or make the database (mode 0600) and bring its schema up to date (schema/NNNN_*.sql,
+ * compiled in). Errors: ERR_INVALID for a database that a newer program has made.
+ */
 must_check int store_open(const char *path, struct store **out, struct err *err);
+/* Nothing may be borrowed any more. */
 void store_close(struct store *store);
 DEFINE_OWNED(struct store *, store_close);
 
@@ -41,15 +53,21 @@ must_check int store_tx_commit(struct store_tx *tx, struct err *err);
 void store_tx_end(struct store_tx *tx);
 DEFINE_OWNED(struct store_tx *, store_tx_end);
 
+/* Threads that wait for their turn to write, now. */
+unsigned store_waiting(struct store *store);
+
 /*
  * A statement. Parameters are bound by position in the order of the calls: text(NULL) binds NULL.
  *
- *     owned(store_query_end) struct store_query *q = store_query(db, "SELECT id FROM users WHERE name = ?");
- *     store_bind_text(q, name);
- *     int row = store_step(q, err);   1: a row, 0: no more, -1: failed
+ *     owned(store_query_end) struct store_query *q = store_query(db, "SELECT id FROM users WHERE
+ * name = ?"); store_bind_text(q, name); int row = store_step(q, err);   1: a row, 0: no more, -1:
+ * failed
  *
- * Preparing and binding never fail by themselves; the first failure is told by store_step().
- * Errors of store_step: ERR_EXISTS for a UNIQUE or PRIMARY KEY conflict, ERR_FULL, ERR_BUSY, ERR_SYSTEM.
+ * Preparing and binding never fail by themselves; the first failure is told by store_step(). A
+ * query runs once; the same SQL again is a new store_query(), which finds it prepared. The end of
+ * the transaction or reading ends its queries too: store_query_end() then only gives back memory,
+ * and nothing else may be done with them. Errors of store_step: ERR_EXISTS for a UNIQUE or PRIMARY
+ * KEY conflict, ERR_FULL, ERR_BUSY, ERR_SYSTEM.
  */
 struct store_query *store_query(struct store_db *db, const char *sql);
 void store_query_end(struct store_query *query);
