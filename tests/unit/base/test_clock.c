@@ -1,0 +1,52 @@
+#include "test.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+static void stamps_have_the_one_form(void **state)
+{
+	char out[CLOCK_STAMP_MAX];
+
+	assert_string_equal(clock_stamp(0, out), "1970-01-01T00:00:00.000Z");
+	assert_string_equal(clock_stamp(1767323045678, out), "2026-01-02T03:04:05.678Z");
+	assert_string_equal(clock_stamp(951782400007, out), "2000-02-29T00:00:00.007Z");
+}
+
+static void stamps_before_1970_round_down(void **state)
+{
+	char out[CLOCK_STAMP_MAX];
+
+	assert_string_equal(clock_stamp(-1, out), "1969-12-31T23:59:59.999Z");
+	assert_string_equal(clock_stamp(-1000, out), "1969-12-31T23:59:59.000Z");
+}
+
+static void stamps_stay_within_their_room(void **state)
+{
+	char out[CLOCK_STAMP_MAX];
+
+	clock_stamp(INT64_MAX, out);
+	assert_true(strlen(out) < CLOCK_STAMP_MAX);
+	clock_stamp(INT64_MIN, out);
+	assert_true(strlen(out) < CLOCK_STAMP_MAX);
+}
+
+static void clocks_run_forward(void **state)
+{
+	int64_t mono = clock_mono_ms();
+
+	assert_true(clock_mono_ms() >= mono);
+	assert_true(clock_wall_ms() > 1700000000000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stamps_have_the_one_form),
+		cmocka_unit_test(stamps_before_1970_round_down),
+		cmocka_unit_test(stamps_stay_within_their_room),
+		cmocka_unit_test(clocks_run_forward),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
