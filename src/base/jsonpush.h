@@ -8,13 +8,13 @@
 #include "base/own.h"
 
 /*
- * JSON (RFC 8259) that arrives in pieces, turned into events as it comes. It holds no string: a string
- * of a hundred megabytes passes through in pieces that point into what was fed, so memory does not
- * depend on the input. base/json.h is for texts that are small and complete.
+ * JSON (RFC 8259) that arrives in pieces, turned into events as it comes. It holds no string: a
+ * string of a hundred megabytes passes through in pieces that point into what was fed, so memory
+ * does not depend on the input. base/json.h is for texts that are small and complete.
  *
- * Checked: the grammar, UTF-8, escapes with their surrogate pairs, nesting to JSONPUSH_DEPTH, numbers
- * to JSONPUSH_NUMBER_MAX characters. Not checked: whether a key occurs twice; and "\u0000" is passed on
- * as a NUL byte.
+ * Checked: the grammar, UTF-8, escapes with their surrogate pairs, nesting to JSONPUSH_DEPTH,
+ * numbers to JSONPUSH_NUMBER_MAX characters. Not checked: whether a key occurs twice; and "\u0000"
+ * is passed on as a NUL byte.
  */
 struct jsonpush;
 
@@ -35,8 +35,8 @@ enum jsonpush_type {
 
 struct jsonpush_event {
 	enum jsonpush_type type;
-	/* KEY, STRING, NUMBER: unescaped bytes, valid during the call, not NUL-terminated. A piece may
-	 * end inside of a UTF-8 character. */
+	/* KEY, STRING, NUMBER: unescaped bytes, valid during the call, not NUL-terminated. A piece
+	 * may end inside of a UTF-8 character. */
 	const char *bytes;
 	size_t length;
 	bool last; /* KEY, STRING: the string ends with this piece, which may be empty */
