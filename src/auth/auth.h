@@ -9,17 +9,17 @@
 #include "store/store.h"
 
 /*
- * Who is calling, and the one question: may this actor do that? The model never asks; api/ asks once,
- * before it calls the model. Only a SHA-256 of a token is stored.
+ * Who is calling, and the one question: may this actor do that? The model never asks; api/ asks
+ * once, before it calls the model. Only a SHA-256 of a token is stored.
  */
 enum auth_role { AUTH_READ, AUTH_WRITE, AUTH_FINE_GRAINED };
 
 enum { AUTH_SCOPES_MAX = 64 };
 
-/* The caller of one request. All zero: anonymous. */
+/* The caller of one request. All zero: anonymous. `role` without a user means nothing. */
 struct actor {
-	int64_t user_id;              /* 0: anonymous */
-	char user_hex[25];            /* id on the wire */
+	int64_t user_id;   /* 0: anonymous */
+	char user_hex[25]; /* id on the wire */
 	char name[NAME_ROOM];
 	bool admin;
 	int64_t token_id;
@@ -32,28 +32,41 @@ struct actor {
 };
 
 /* Find the owner of a token. Errors: ERR_BAD_TOKEN. */
-must_check int auth_actor(struct store *store, const char *token, struct actor *out, struct err *err);
+must_check int auth_actor(struct store *store, const char *token, struct actor *out,
+			  struct err *err);
 
 enum auth_right {
-	AUTH_ANYONE,      /* no question at all */
+	AUTH_ANYONE, /* no question at all */
 	AUTH_SIGNED_IN,
 	AUTH_REPO_READ,
-	AUTH_REPO_WRITE,  /* contents and the run of a Space */
-	AUTH_REPO_ADMIN,  /* delete, settings */
-	AUTH_CREATE,      /* a repository in a namespace */
-	AUTH_ADMIN,       /* of the hub */
+	AUTH_REPO_WRITE, /* contents and the run of a Space */
+	AUTH_REPO_ADMIN, /* delete, settings */
+	AUTH_CREATE,     /* a repository in a namespace */
+	AUTH_ADMIN,      /* of the hub */
 };
 
-/* What is to be touched: an owner (user or organisation) and a repository of it. */
+/*
+ * What is to be touched: an owner (user or organisation) and a repository of it. All but the owner
+ * is for AUTH_REPO_*; no other right but AUTH_CREATE has a target at all.
+ */
 struct auth_target {
 	int64_t owner_id;
-	const char *full_name;  /* NULL for AUTH_CREATE */
+	int64_t creator_id; /* who made it: contributors write what is their own. 0: not known */
+	const char *full_name;
 	bool is_private;
 };
 
 /*
+ * The right is the person's, cut by the token. The person: administrators of the hub and the owner
+ * may everything; members of an organisation by role: admin everything; write reads, writes,
+ * creates; contributor reads, creates, writes what it has created; read reads. All others see what
+ * is public. The token: AUTH_WRITE cuts nothing, AUTH_READ leaves reading, AUTH_FINE_GRAINED leaves
+ * reading and writing (not managing) of its scopes.
+ *
  * Errors, by Wire 0.4: who may not see the repository gets ERR_NO_REPO (the answer is 401 for the
  * anonymous and 404 for others); who sees it without the right gets ERR_DENIED, or ERR_ANONYMOUS.
+ * The text of ERR_NO_REPO must not differ from that of a repository that isn't there: who answers
+ * says the same for both.
  */
 must_check int auth_check(struct store_db *db, const struct actor *actor, enum auth_right right,
 			  const struct auth_target *target, struct err *err);

@@ -1,0 +1,209 @@
+#include "auth/auth.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "auth/account.h"
+#include "auth/token.h"
+
+/* What one may do with the repositories of an owner. */
+enum {
+	MAY_READ = 1 << 0, /* private ones too */
+	MAY_CREATE = 1 << 1,
+	MAY_WRITE_OWN = 1 << 2, /* those that one has created */
+	MAY_WRITE = 1 << 3,
+	MAY_MANAGE = 1 << 4,
+	MAY_ALL = MAY_READ | MAY_CREATE | MAY_WRITE_OWN | MAY_WRITE | MAY_MANAGE,
+};
+
+/* Roles of organisations. */
+static const unsigned member_may[] = {
+	[ACCOUNT_MEMBER_NONE] = 0,
+	[ACCOUNT_MEMBER_READ] = MAY_READ,
+	[ACCOUNT_MEMBER_CONTRIBUTOR] = MAY_READ | MAY_CREATE | MAY_WRITE_OWN,
+	[ACCOUNT_MEMBER_WRITE] = MAY_READ | MAY_CREATE | MAY_WRITE_OWN | MAY_WRITE,
+	[ACCOUNT_MEMBER_ADMIN] = MAY_ALL,
+};
+
+/* What a token leaves of it. Scopes of a fine-grained one give writing back: token_may(). */
+static const unsigned role_may[] = {
+	[AUTH_READ] = MAY_READ,
+	[AUTH_WRITE] = MAY_ALL,
+	[AUTH_FINE_GRAINED] = MAY_READ,
+};
+
+static int read_scopes(struct store_db *db, struct actor *actor, struct err *err)
+{
+	owned(store_query_end) struct store_query *q = store_query(
+		db, "SELECT full_name FROM token_scopes WHERE token_id = ? ORDER BY full_name");
+	int row;
+
+	store_bind_int(q, actor->token_id);
+	while ((row = store_step(q, err)) > 0 && actor->scope_count < AUTH_SCOPES_MAX) {
+		char *scope = actor->scopes[actor->scope_count++];
+
+		store_copy(q, 0, scope, FULL_NAME_ROOM);
+	}
+	return row < 0 ? -1 : 0;
+}
+
+int auth_actor(struct store *store, const char *token, struct actor *out, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	owned(store_query_end) struct store_query *q = NULL;
+	struct actor actor = {0};
+	char hash[TOKEN_HASH_ROOM];
+
+	if (!token_is_valid(token))
+		return err_set(err, ERR_BAD_TOKEN, "this is no token");
+	token_hash(token, hash);
+	if (store_read_begin(store, &read, err) < 0)
+		return -1;
+	q = store_query(store_read_db(read),
+			"SELECT t.id, t.name, t.role, t.created_ms, a.id, a.hex, a.name, a.admin "
+			"FROM tokens t JOIN accounts a ON a.id = t.user_id "
+			"WHERE t.hash = ? AND t.revoked_ms IS NULL");
+	store_bind_text(q, hash);
+	int found = store_step(q, err);
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_BAD_TOKEN, "this token is unknown or revoked");
+	actor.token_id = store_int(q, 0);
+	store_copy(q, 1, actor.token_name, sizeof(actor.token_name));
+	if (token_role_parse(store_text(q, 2), &actor.role, err) < 0)
+		return -1;
+	actor.token_created_ms = store_int(q, 3);
+	actor.user_id = store_int(q, 4);
+	store_copy(q, 5, actor.user_hex, sizeof(actor.user_hex));
+	store_copy(q, 6, actor.name, sizeof(actor.name));
+	actor.admin = store_int(q, 7) != 0;
+	if (actor.role == AUTH_FINE_GRAINED && read_scopes(store_read_db(read), &actor, err) < 0)
+		return -1;
+	*out = actor;
+	return 0;
+}
+
+/* What the person may do with what belongs to an owner, whatever the token. */
+static int person_may(struct store_db *db, const struct actor *actor, int64_t owner_id,
+		      unsigned *out, struct err *err)
+{
+	enum account_member member = ACCOUNT_MEMBER_NONE;
+
+	if (actor->user_id == 0) {
+		*out = 0;
+		return 0;
+	}
+	if (actor->admin || actor->user_id == owner_id) {
+		*out = MAY_ALL;
+		return 0;
+	}
+	if (account_membership(db, owner_id, actor->user_id, &member, err) < 0)
+		return -1;
+	*out = member_may[member];
+	return 0;
+}
+
+/* A scope is a full name without a type: it covers the model, the dataset and the Space. */
+static bool in_scopes(const struct actor *actor, const char *full_name)
+{
+	for (unsigned i = 0; i < actor->scope_count; i++)
+		if (strcasecmp(actor->scopes[i], full_name) == 0)
+			return true;
+	return false;
+}
+
+static unsigned token_may(const struct actor *actor, const char *full_name)
+{
+	unsigned may = role_may[actor->role];
+
+	if (actor->role == AUTH_FINE_GRAINED && full_name && in_scopes(actor, full_name))
+		may |= MAY_WRITE | MAY_WRITE_OWN;
+	return may;
+}
+
+static int need_sign_in(struct err *err)
+{
+	return err_set(err, ERR_ANONYMOUS, "sign in first: this needs a token");
+}
+
+/* The person could, with another token. */
+static int deny_token(const struct actor *actor, struct err *err)
+{
+	return err_set(err, ERR_DENIED, "the token %s does not give this right", actor->token_name);
+}
+
+static int check_admin(const struct actor *actor, struct err *err)
+{
+	if (actor->user_id == 0)
+		return need_sign_in(err);
+	if (!actor->admin)
+		return err_set(err, ERR_DENIED, "only administrators of the hub may do this");
+	return actor->role == AUTH_WRITE ? 0 : deny_token(actor, err);
+}
+
+static int check_create(struct store_db *db, const struct actor *actor,
+			const struct auth_target *target, struct err *err)
+{
+	unsigned may = 0;
+
+	if (actor->user_id == 0)
+		return need_sign_in(err);
+	if (person_may(db, actor, target->owner_id, &may, err) < 0)
+		return -1;
+	if (!(may & MAY_CREATE))
+		return err_set(err, ERR_DENIED,
+			       "you may not create repositories in this namespace");
+	return token_may(actor, NULL) & MAY_CREATE ? 0 : deny_token(actor, err);
+}
+
+/* A contributor writes what is its own. */
+static bool may_change(unsigned may, unsigned needed, const struct actor *actor,
+		       const struct auth_target *target)
+{
+	if ((may & MAY_WRITE_OWN) && target->creator_id == actor->user_id)
+		may |= MAY_WRITE;
+	return may & needed;
+}
+
+static int check_repo(struct store_db *db, const struct actor *actor, enum auth_right right,
+		      const struct auth_target *target, struct err *err)
+{
+	unsigned needed = right == AUTH_REPO_ADMIN ? MAY_MANAGE : MAY_WRITE;
+	unsigned may = 0;
+
+	if (person_may(db, actor, target->owner_id, &may, err) < 0)
+		return -1;
+	if (target->is_private && !(may & MAY_READ))
+		return err_set(err, ERR_NO_REPO, "no repository %s", target->full_name);
+	if (right == AUTH_REPO_READ)
+		return 0;
+	if (actor->user_id == 0)
+		return need_sign_in(err);
+	if (!may_change(may, needed, actor, target))
+		return err_set(err, ERR_DENIED, "only %s may %s %s",
+			       right == AUTH_REPO_ADMIN ? "administrators" : "writers",
+			       right == AUTH_REPO_ADMIN ? "manage" : "change", target->full_name);
+	may &= token_may(actor, target->full_name);
+	return may_change(may, needed, actor, target) ? 0 : deny_token(actor, err);
+}
+
+int auth_check(struct store_db *db, const struct actor *actor, enum auth_right right,
+	       const struct auth_target *target, struct err *err)
+{
+	switch (right) {
+	case AUTH_ANYONE:
+		return 0;
+	case AUTH_SIGNED_IN:
+		return actor->user_id != 0 ? 0 : need_sign_in(err);
+	case AUTH_ADMIN:
+		return check_admin(actor, err);
+	case AUTH_CREATE:
+		return check_create(db, actor, target, err);
+	case AUTH_REPO_READ:
+	case AUTH_REPO_WRITE:
+	case AUTH_REPO_ADMIN:
+		return check_repo(db, actor, right, target, err);
+	}
+	return err_set(err, ERR_DENIED, "nobody has this right"); /* no row of a table says so */
+}
