@@ -1,0 +1,35 @@
+#pragma once
+
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "store/store.h"
+
+/*
+ * Administration words on the store, the hub running or not: `espaced --data DIR user add NAME …`.
+ *
+ * Each takes what stands behind its word (argv[0] is "add"), works in one transaction, writes an
+ * audit row if it changes something, and prints its answer to `out`. What is there already with the
+ * same data is left alone and no error. Errors: ERR_INVALID for a wrong use or value, ERR_NOT_FOUND
+ * for a name that nobody has, ERR_EXISTS for what is there with other data.
+ */
+
+/* user add NAME [--fullname F] [--email E] [--admin] */
+must_check int words_user(struct store *store, int argc, char **argv, FILE *out, struct err *err);
+
+/*
+ * org add NAME [--fullname F] [--private-by-default] [--member
+ * USER:admin|write|contributor|read]... Members of an organisation that is there are compared as
+ * far as they are named here.
+ */
+must_check int words_org(struct store *store, int argc, char **argv, FILE *out, struct err *err);
+
+/*
+ * token add USER [--role read|write|fine-grained] [--scope repo.write:NS/NAME]... [--name N]
+ *           [--value hf_...]
+ * Prints the token alone. Without --role: write, or fine-grained where there is a --scope.
+ *
+ * token revoke USER NAME
+ */
+must_check int words_token(struct store *store, int argc, char **argv, FILE *out, struct err *err);
