@@ -5,24 +5,32 @@
 
 /*
  * Layout of run/routes: the table that the hub writes and nginx's workers read, mapped by both.
- * This header includes nothing of ours, for the nginx module uses it alone.
+ * This header includes nothing of ours, for the nginx module shares it; route/lookup.h has what is
+ * done with it.
  *
- * One writer (the hub) for entries, guarded by a sequence: odd while it writes. Each worker owns one
- * row of counters in every entry; it claims the row's number in `workers` by its pid and start time,
- * zeroes its row then, and is the row's only writer. The reader sums the rows of live workers.
+ * One writer (the hub) for entries, guarded by a sequence: odd while it writes. Each worker owns
+ * one row of counters in every entry; it claims the row's number in `workers` by its pid and start
+ * time, zeroes its row then, and is the row's only writer. The reader sums the rows of living
+ * workers.
  *
  * Order at sleep (design 9, binding): a worker does open++ and requests++ first and reads the state
  * after; the sleeper writes ROUTE_DRAIN first and sums the counters after. All of it is seq_cst, so
  * at least one of the two sees the other.
  *
+ * Sides: an entry that gets another address changes its side, 0 or 1, and open visits are counted
+ * by side. So the hub sees when nobody is left at the old address, by the same order: a worker
+ * counts on the side that it saw, then reads again.
+ *
  * Units: addresses in host byte order, activity in milliseconds of the monotonic clock.
  */
 enum {
-	ROUTE_MAGIC = 0x65735231,    /* "esR1": layout version 1 */
-	ROUTE_ENTRIES = 4096,        /* a power of two: open addressing by FNV-1a of the slug */
-	ROUTE_WORKERS = 32,
-	ROUTE_SLUG_ROOM = 64,        /* 63 bytes of a DNS label and NUL */
-	ROUTE_SPINS = 100,           /* a reader that meets an odd sequence so often asks the hub */
+	ROUTE_MAGIC = 0x65735231, /* "esR1": layout version 1 */
+	ROUTE_ENTRIES = 4096,     /* a power of two: open addressing by FNV-1a of the slug */
+	ROUTE_PROBES = 128,       /* a slug lies this close to its place, or is not there */
+	ROUTE_WORKERS = 64,
+	ROUTE_SLUG_ROOM = 64, /* 63 bytes of a DNS label and NUL */
+	ROUTE_SLUG_WORDS = 8, /* the same as 64-bit words */
+	ROUTE_SPINS = 100,    /* a reader that meets an odd sequence so often asks the hub */
 };
 
 enum route_state {
@@ -37,9 +45,9 @@ enum route_access { ROUTE_PUBLIC = 0, ROUTE_PRIVATE = 1 };
 
 struct route_counters {
 	_Atomic uint64_t requests;
-	_Atomic uint64_t open;          /* requests and connections now open */
-	_Atomic uint64_t bytes;         /* sent to visitors */
-	_Atomic uint64_t activity_ms;   /* last start or end of a request */
+	_Atomic uint32_t open[2];     /* requests and connections now open, by side */
+	_Atomic uint64_t bytes;       /* sent to visitors */
+	_Atomic uint64_t activity_ms; /* last start or end of a request */
 };
 
 struct route_entry {
@@ -48,12 +56,13 @@ struct route_entry {
 	_Atomic uint32_t access;
 	_Atomic uint32_t address;
 	_Atomic uint32_t port;
-	char slug[ROUTE_SLUG_ROOM];     /* lower case; guarded by the sequence */
-	struct route_counters counters[ROUTE_WORKERS];
+	_Atomic uint32_t side;
+	/* Lower case, padded with NUL; words, so that a reader may look while the hub writes. */
+	_Atomic uint64_t slug[ROUTE_SLUG_WORDS];
 };
 
 struct route_worker {
-	_Atomic uint64_t owner; /* 0 free; else pid << 32 ^ start time, see route_worker_id() */
+	_Atomic uint64_t owner; /* 0 free; else route_worker_id() */
 };
 
 struct route_table {
@@ -61,19 +70,16 @@ struct route_table {
 	uint32_t entry_count;
 	struct route_worker workers[ROUTE_WORKERS];
 	struct route_entry entries[ROUTE_ENTRIES];
+	struct route_counters counters[ROUTE_WORKERS][ROUTE_ENTRIES];
 };
 
-/* FNV-1a, 32 bit (draft-eastlake-fnv). */
-static inline uint32_t route_hash(const char *slug, uint32_t length)
-{
-	uint32_t hash = 2166136261U;
-
-	for (uint32_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)slug[i]) * 16777619U;
-	return hash;
-}
-
+/* Who owns a row: a pid alone may come back, together with its start time it does not. */
 static inline uint64_t route_worker_id(uint32_t pid, uint64_t start_time)
 {
 	return (uint64_t)pid << 32 | (start_time & 0xffffffffU);
+}
+
+static inline uint32_t route_worker_pid(uint64_t owner)
+{
+	return (uint32_t)(owner >> 32);
 }
