@@ -1,0 +1,222 @@
+"""The stages of scripts/test: each has a heading, its output, a summary with its time; the last line
+of all is `N passed, N failed`."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / "build/.venv-test"
+VENV_PACKAGES = ["pytest==8.3.4"]
+RESULTS = ROOT / "build/test-results"
+
+# A sanitizer that finds something must fail the test, and leave the cause in the log.
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:strict_string_checks=1",
+    "UBSAN_OPTIONS": "halt_on_error=1:abort_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+class Totals:
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+
+
+def run(command, env=None, quiet=False):
+    """The exit status, and the output where it is not shown."""
+    sys.stdout.flush()
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE if quiet else None,
+        stderr=subprocess.STDOUT if quiet else None,
+        text=True,
+        errors="replace",
+    )
+    return done.returncode, done.stdout or ""
+
+
+def read_junit(path):
+    """Passed, failed and skipped of a JUnit file. Both meson and pytest write these."""
+    passed = failed = skipped = 0
+    for case in xml.parse(path).getroot().iter("testcase"):
+        kinds = {child.tag for child in case}
+        if kinds & {"failure", "error"}:
+            failed += 1
+        elif "skipped" in kinds:
+            skipped += 1
+        else:
+            passed += 1
+    return passed, failed, skipped
+
+
+def stage(totals, name, work):
+    """Run one stage. Whatever ends one early, also a mistake of ours, is one failure."""
+    print(f"\n== {name}", flush=True)
+    start = time.monotonic()
+    try:
+        passed, failed, skipped = work()
+    except Exception as problem:  # the stages behind it still count
+        print(f"{type(problem).__name__}: {problem}")
+        passed, failed, skipped = 0, 1, 0
+    seconds = time.monotonic() - start
+    note = f", {skipped} skipped" if skipped else ""
+    print(f"-- {name}: {passed} passed, {failed} failed{note} in {seconds:.1f} s", flush=True)
+    totals.passed += passed
+    totals.failed += failed
+
+
+def check(*command):
+    """A script that prints what is wrong: one test."""
+
+    def work():
+        status, _ = run(list(command))
+        return (1, 0, 0) if status == 0 else (0, 1, 0)
+
+    return work
+
+
+def meson_tests(build, only=None, timeout_factor=1, arguments=()):
+    """The tests of a build directory, with the log of those that fail."""
+
+    def work():
+        junit = ROOT / build / "meson-logs/testlog.junit.xml"
+        junit.unlink(missing_ok=True)
+        names = select_meson(build, only)
+        if only and not names:
+            return 0, 0, 0
+        command = ["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs"]
+        command += ["--timeout-multiplier", str(timeout_factor), *arguments, *names]
+        status, output = run(command, env=SANITIZER_ENV, quiet=True)
+        if not junit.exists():
+            print(output)
+            return (0, 0, 0) if "No tests defined" in output else (0, 1, 0)
+        passed, failed, skipped = read_junit(junit)
+        if status != 0:
+            print(output)
+        return passed, max(failed, int(status != 0)), skipped
+
+    return work
+
+
+def select_meson(build, only):
+    if not only:
+        return []
+    _, output = run(["meson", "test", "-C", build, "--list", "--no-rebuild"], quiet=True)
+    names = [line.rsplit(" / ", 1)[-1].strip() for line in output.splitlines() if " / " in line]
+    return [name for name in names if only in name]
+
+
+def sanitized(kind, only):
+    """Build with a sanitizer, then run the unit tests there; they are slower there."""
+
+    def work():
+        status, output = run(["scripts/build", f"--{kind}"], quiet=True)
+        if status != 0:
+            print(output)
+            return 0, 1, 0
+        return meson_tests(f"build-{kind}", only, timeout_factor=5)()
+
+    return work
+
+
+def prepare_venv():
+    stamp = VENV / "packages"
+    wanted = "\n".join(VENV_PACKAGES) + "\n"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    subprocess.run(["/usr/bin/python3", "-m", "venv", "--clear", VENV], check=True)
+    pip = [VENV / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *VENV_PACKAGES], check=True)
+    stamp.write_text(wanted)
+
+
+def pytest(folder, options, env=None):
+    def work():
+        prepare_venv()
+        junit = RESULTS / f"{folder.replace('/', '-')}.xml"
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        junit.unlink(missing_ok=True)
+        command = [VENV / "bin/pytest", folder, "-q", f"--junitxml={junit}", "-p", "no:cacheprovider"]
+        if options.k:
+            command += ["-k", options.k]
+        status, _ = run(command, env={"ESPACE_TEST_FULL": "1" if options.full else "", **(env or {})})
+        if status == 5:  # no test was selected
+            return 0, 0 if options.k else 1, 0
+        if not junit.exists():
+            return 0, 1, 0
+        passed, failed, skipped = read_junit(junit)
+        return passed, max(failed, int(status != 0)), skipped
+
+    return work
+
+
+def fuzz_rounds():
+    """--full: each fuzzer for a minute, beginning from its corpus."""
+    status, output = run(["scripts/build", "--fuzz"], quiet=True)
+    if status != 0:
+        print(output)
+        return 0, 1, 0
+    passed = failed = 0
+    for fuzzer in sorted((ROOT / "build-fuzz/tests/fuzz").glob("fuzz_*")):
+        if not fuzzer.is_file() or not os.access(fuzzer, os.X_OK):
+            continue
+        found = RESULTS / "fuzz" / fuzzer.name
+        found.mkdir(parents=True, exist_ok=True)
+        corpus = ROOT / "tests/fuzz/corpus" / fuzzer.name.removeprefix("fuzz_")
+        command = [fuzzer, "-max_total_time=60", f"-artifact_prefix={found}/", found, corpus]
+        status, output = run(command, env=SANITIZER_ENV, quiet=True)
+        print(f"{fuzzer.name}: {'ok' if status == 0 else 'failed'}", flush=True)
+        if status != 0:
+            print(output[-8000:])
+        passed += status == 0
+        failed += status != 0
+    return passed, failed, 0
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        prog="scripts/test",
+        description="Build, then run every check and test. The last line is `N passed, N failed`; "
+        "the exit status is 1 if anything failed.",
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--full", action="store_true", help="add the long rounds: ThreadSanitizer, fuzzing")
+    size.add_argument("--quick", action="store_true", help="only the checks and the plain unit tests")
+    parser.add_argument("-k", metavar="WORD", help="only the tests with WORD in their name")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_options()
+    totals = Totals()
+
+    def do(name, work):
+        stage(totals, name, work)
+
+    if not options.k:
+        do("check-layers", check("scripts/check-layers"))
+        do("check-names", check("scripts/check-names"))
+        do("format", check("scripts/format", "--check"))
+    do("unit", meson_tests("build", options.k))
+    if not options.quick:
+        do("unit, ASan and UBSan", sanitized("asan", options.k))
+    if options.full:
+        do("unit, TSan", sanitized("tsan", options.k))
+        if not options.k:
+            do("fuzz", fuzz_rounds)
+    if not options.quick:
+        do("wire", pytest("tests/wire", options))
+        do("e2e", pytest("tests/e2e", options))
+    print(f"\n{totals.passed} passed, {totals.failed} failed")
+    return 1 if totals.failed else 0
+
+
+sys.exit(main())
