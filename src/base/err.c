@@ -27,6 +27,9 @@ static void tidy(char *text, bool cut)
 	}
 }
 
+static void fill(struct err *err, enum err_kind kind, const char *tail, const char *format,
+		 va_list args) like_printf(4, 0);
+
 /* Formats apart from *err, since the arguments may point into err->text. */
 static void fill(struct err *err, enum err_kind kind, const char *tail, const char *format,
 		 va_list args)

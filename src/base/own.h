@@ -12,7 +12,7 @@
  *
  * A type joins by DEFINE_OWNED after its release function, which takes NULL.
  */
-#define owned(release) __attribute__((cleanup(own_##release)))
+#define owned(release) __attribute__((cleanup(own_##release), unused)) /* a lock is only held */
 
 #define DEFINE_OWNED(type, release)                  \
 	static inline void own_##release(type *held) \
