@@ -95,6 +95,7 @@ CREATE TABLE spaces (
 	built_factory INTEGER NOT NULL DEFAULT 0,
 	env_layer TEXT NOT NULL DEFAULT '',
 	env_cache TEXT NOT NULL DEFAULT '', -- 'shared', or owner_hex: package code runs in its build
+	env_own TEXT NOT NULL DEFAULT '', -- the layer to make if a shared one can't be
 	app_file TEXT NOT NULL DEFAULT '',
 	app_port INTEGER NOT NULL DEFAULT 0,
 	app_title TEXT NOT NULL DEFAULT '',
@@ -157,8 +158,8 @@ CREATE TABLE runs (
 CREATE UNIQUE INDEX runs_open ON runs (key) WHERE ended_ms IS NULL;
 CREATE INDEX runs_repo ON runs (repo_id, generation);
 
--- Use that was metered. No foreign keys: it stays when the Space is gone. `to_ms` and `to_mono` are NULL while the
--- span is open.
+-- Use that was metered. No foreign keys: it stays when the Space is gone. `to_ms` and `to_mono` are
+-- NULL while the span is open.
 CREATE TABLE ledger (
 	id INTEGER PRIMARY KEY,
 	repo_id INTEGER NOT NULL,
