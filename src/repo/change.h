@@ -9,18 +9,18 @@
 #include "repo/git.h"
 
 /*
- * A commit in the making: additions and deletions are taken in their order, file contents stream into
- * a quarantine beside the object database as they arrive, and change_commit() writes the trees, makes
- * all of it durable, lets it into the database and moves the branch by compare-and-swap. What was not
- * committed leaves nothing behind.
+ * A commit in the making: additions and deletions are taken in their order, file contents stream
+ * into a quarantine beside the object database as they arrive, and change_commit() writes the
+ * trees, makes all of it durable, lets it into the database and moves the branch by
+ * compare-and-swap. What was not committed leaves nothing behind.
  *
- * Without a stated parent a branch that moved meanwhile is no error: the operations are applied to its
- * new head, so that parallel uploads pass (Wire: B2). A change that the branch already holds in its
- * newest commits, by the same author with the same message and the same result, answers that commit:
- * a client that lost our answer may send the same upload again (Wire: 0.6).
+ * Without a stated parent a branch that moved meanwhile is no error: the operations are applied to
+ * its new head, so that parallel uploads pass (Wire: B2). A change that the branch already holds in
+ * its newest commits, by the same author with the same message and the same result, answers that
+ * commit: a client that lost our answer may send the same upload again (Wire: 0.6).
  *
- * A file put where a folder is replaces the folder, and the other way round. Folders that become empty
- * vanish. A file that is replaced keeps its executable bit.
+ * A file put where a folder is replaces the folder, and the other way round. Folders that become
+ * empty vanish. A file that is replaced keeps its executable bit.
  *
  * Threads: as git.h. Commits to one repository take turns, across threads and processes.
  */
@@ -32,7 +32,8 @@ enum {
 };
 
 /* On branch `branch`, which must exist. Errors: ERR_NO_REVISION. */
-must_check int change_begin(struct git *git, const char *branch, struct change **out, struct err *err);
+must_check int change_begin(struct git *git, const char *branch, struct change **out,
+			    struct err *err);
 /* Abandons what was not committed. Takes NULL. */
 void change_end(struct change *change);
 DEFINE_OWNED(struct change *, change_end);
@@ -41,15 +42,15 @@ DEFINE_OWNED(struct change *, change_end);
 void change_limit_file(struct change *change, uint64_t max_bytes);
 
 /*
- * The commit that the branch must be at (5 to 40 hex digits). Errors: ERR_INVALID for no such number;
- * ERR_STALE at once if the branch was not even there among its newest commits. Where it was, the
- * change may be one that is repeated, and change_commit() tells ERR_STALE if it is none.
+ * The commit that the branch must be at (5 to 40 hex digits). Errors: ERR_INVALID for no such
+ * number; ERR_STALE at once if the branch was not even there among its newest commits. Where it
+ * was, the change may be one that is repeated, and change_commit() tells ERR_STALE if it is none.
  */
 must_check int change_expect(struct change *change, const char *parent, struct err *err);
 
 /*
- * A file: open, any number of pieces, close with its path (Python sends the content before the path).
- * Opening again abandons a file that was not closed. Errors: ERR_UNPROCESSED for a bad path,
+ * A file: open, any number of pieces, close with its path (Python sends the content before the
+ * path). Opening again abandons a file that was not closed. Errors: ERR_UNPROCESSED for a bad path,
  * ERR_TOO_LARGE for too many bytes or operations.
  */
 must_check int change_file_open(struct change *change, struct err *err);
@@ -67,22 +68,23 @@ must_check int change_delete_folder(struct change *change, const char *path, str
 
 struct change_meta {
 	const char *title;
-	const char *description;      /* NULL or "" for none */
-	const char *author;           /* user name */
-	const char *email;            /* NULL or "": AUTHOR@users.noreply.localhost */
+	const char *description; /* NULL or "" for none */
+	const char *author;      /* user name */
+	const char *email;       /* NULL or "": AUTHOR@users.noreply.localhost */
 };
 
 /* Operations so far. */
 size_t change_count(const struct change *change);
 
 /*
- * Make the commit. A change that changes nothing answers the head and *moved false. It can be called
- * once. Errors: ERR_STALE, ERR_NO_ENTRY, ERR_FULL.
+ * Make the commit. A change that changes nothing answers the head and *moved false. It can be
+ * called once. Errors: ERR_STALE, ERR_NO_ENTRY, ERR_FULL.
  */
 must_check int change_commit(struct change *change, const struct change_meta *meta,
 			     char commit[static GIT_HEX], bool *moved, struct err *err);
 
-/* The first commit of a new repository, from files in memory. Errors: ERR_EXISTS where main exists. */
+/* The first commit of a new repository, from files in memory. Errors: ERR_EXISTS where main exists.
+ */
 struct change_seed {
 	const char *path;
 	const char *text;

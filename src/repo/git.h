@@ -17,8 +17,9 @@ enum { GIT_HEX = 41 };
 
 struct git;
 
-/* Make a bare repository with branch main and no commit. */
+/* Make a bare repository with branch main and no commit. Errors: ERR_EXISTS. */
 must_check int git_init(const char *path, struct err *err);
+/* Errors: ERR_NO_REPO. */
 must_check int git_open(const char *path, struct git **out, struct err *err);
 void git_close(struct git *git);
 DEFINE_OWNED(struct git *, git_close);
@@ -31,10 +32,10 @@ must_check int git_resolve(struct git *git, const char *rev, char commit[static 
 			   struct err *err);
 
 struct git_entry {
-	char path[1025];              /* from the root */
+	char path[1025]; /* from the root */
 	bool is_dir;
 	char oid[GIT_HEX];
-	uint64_t size;                /* 0 for directories */
+	uint64_t size; /* 0 for directories */
 };
 
 /* One file or folder of a commit. Errors: ERR_NO_ENTRY. */
@@ -43,8 +44,8 @@ must_check int git_entry(struct git *git, const char *commit, const char *path,
 
 /*
  * Call `each` for the entries of a folder ("" is the root), with their whole paths, in git's order;
- * with what lies below them where `recursive`. `each` returns false to stop.
- * Errors: ERR_NO_ENTRY, also where the path is a file.
+ * with what lies below them where `recursive`. `each` returns false to stop. Submodules are left
+ * out. Errors: ERR_NO_ENTRY, also where the path is a file.
  */
 must_check int git_walk(struct git *git, const char *commit, const char *path, bool recursive,
 			bool (*each)(void *arg, const struct git_entry *entry), void *arg,
@@ -52,7 +53,8 @@ must_check int git_walk(struct git *git, const char *commit, const char *path, b
 
 /* A file's bytes, held until git_blob_release(). */
 struct git_blob;
-must_check int git_blob_open(struct git *git, const char *oid, struct git_blob **out, struct err *err);
+must_check int git_blob_open(struct git *git, const char *oid, struct git_blob **out,
+			     struct err *err);
 void git_blob_release(struct git_blob *blob);
 DEFINE_OWNED(struct git_blob *, git_blob_release);
 const void *git_blob_bytes(const struct git_blob *blob, size_t *length);
@@ -60,9 +62,9 @@ const void *git_blob_bytes(const struct git_blob *blob, size_t *length);
 /* Subject, author and time of a commit. */
 struct git_commit_info {
 	char oid[GIT_HEX];
-	char parent[GIT_HEX];         /* first parent, "" for the first commit */
+	char parent[GIT_HEX]; /* first parent, "" for the first commit */
 	char *title;
-	char *message;                /* the body below the title */
+	char *message; /* the body below the title */
 	char author[128];
 	int64_t time_s;
 };

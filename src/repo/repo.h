@@ -9,29 +9,30 @@
 #include "store/store.h"
 
 /*
- * Repositories as rows: the name, owner, visibility and id of each. The id (24 hex) names the bare git
- * repository repos/ID.git, so that a rename touches one row. What is inside is repo/git.h.
+ * Repositories as rows: the name, owner, visibility and id of each. The id (24 hex) names the bare
+ * git repository repos/ID.git, so that a rename touches one row. What is inside is repo/git.h.
  *
  * Wire: A2, A3, A6.
  */
 enum repo_type { REPO_MODEL, REPO_DATASET, REPO_SPACE };
 
 struct repo {
-	int64_t id;                   /* row */
-	char hex[25];                 /* id on the wire and on the disk */
+	int64_t id;   /* row */
+	char hex[25]; /* id on the wire and on the disk */
 	enum repo_type type;
-	int64_t owner_id;             /* account */
-	char owner[NAME_ROOM];        /* its name */
+	int64_t owner_id;      /* account */
+	char owner[NAME_ROOM]; /* its name */
 	char name[NAME_ROOM];
 	char full_name[FULL_NAME_ROOM];
 	bool is_private;
 	int64_t creator_id;
 	int64_t created_ms;
-	int64_t modified_ms;          /* of the newest commit */
-	char sdk[16];                 /* Spaces: gradio, streamlit, docker, static; else "" */
+	int64_t modified_ms; /* of the newest commit */
+	char sdk[16];        /* Spaces: gradio, streamlit, docker, static; else "" */
 };
 
-/* "model" / "models" / "" ; "dataset" / "datasets" / "datasets/" ; "space" / "spaces" / "spaces/". */
+/* "model" / "models" / "" ; "dataset" / "datasets" / "datasets/" ; "space" / "spaces" / "spaces/".
+ */
 const char *repo_type_name(enum repo_type type);
 const char *repo_type_plural(enum repo_type type);
 const char *repo_type_prefix(enum repo_type type);

@@ -1,0 +1,210 @@
+#include "repo/quarantine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+struct quarantine {
+	int objects_fd; /* of the repository */
+	int fd;
+	char name[64]; /* of the folder in objects/ */
+	bool fan_made; /* objects/ itself has to be synced */
+	git_odb *odb;
+};
+
+/* A folder of the loose objects whose ids begin with its two digits. */
+struct fan {
+	struct quarantine *quarantine;
+	const char *name;
+	int fd;
+};
+
+typedef int object_fn(const struct fan *fan, const char *name, struct err *err);
+
+/* libgit2 takes the folders by path. */
+static int open_odb(struct quarantine *quarantine, const char *objects, struct err *err)
+{
+	owned(free) char *path = mem_format("%s/%s", objects, quarantine->name);
+	git_odb_backend *loose = NULL;
+
+	if (git_odb_new(&quarantine->odb) < 0 ||
+	    git_odb_backend_loose(&loose, path, -1, 0, 0, 0) < 0)
+		return inner_fail(err, "open a quarantine");
+	if (git_odb_add_backend(quarantine->odb, loose, 1) < 0) {
+		loose->free(loose);
+		return inner_fail(err, "open a quarantine");
+	}
+	if (git_odb_add_disk_alternate(quarantine->odb, objects) < 0)
+		return inner_fail(err, "open a quarantine");
+	return 0;
+}
+
+int quarantine_new(struct git *git, struct quarantine **out, struct err *err)
+{
+	owned(free) char *objects = mem_format("%s/objects", git->path);
+	owned(quarantine_free) struct quarantine *quarantine = mem_new(struct quarantine);
+	char id[ID_HEX];
+
+	quarantine->fd = -1;
+	quarantine->objects_fd = open(objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (quarantine->objects_fd < 0)
+		return err_sys(err, "open the objects");
+	/* `git prune` deletes old folders of this prefix: what a crash left behind goes in time. */
+	random_id(id);
+	snprintf(quarantine->name, sizeof(quarantine->name), "tmp_objdir-%s", id);
+	if (mkdirat(quarantine->objects_fd, quarantine->name, 0700) < 0)
+		return err_sys(err, "make a quarantine");
+	quarantine->fd = openat(quarantine->objects_fd, quarantine->name,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (quarantine->fd < 0)
+		return err_sys(err, "open a quarantine");
+	if (open_odb(quarantine, objects, err) < 0)
+		return -1;
+	*out = take(quarantine);
+	return 0;
+}
+
+void quarantine_free(struct quarantine *quarantine)
+{
+	struct err err;
+
+	if (!quarantine)
+		return;
+	git_odb_free(quarantine->odb);
+	if (quarantine->fd >= 0)
+		close(quarantine->fd);
+	if (quarantine->name[0] != '\0' &&
+	    file_remove_tree(quarantine->objects_fd, quarantine->name, &err) < 0)
+		log_warn("repo.quarantine", "left=%s error=%s", quarantine->name, err.text);
+	if (quarantine->objects_fd >= 0)
+		close(quarantine->objects_fd);
+	free(quarantine);
+}
+
+git_odb *quarantine_odb(struct quarantine *quarantine)
+{
+	return quarantine->odb;
+}
+
+int quarantine_fd(const struct quarantine *quarantine)
+{
+	return quarantine->fd;
+}
+
+static int open_dir(int fd, const char *name, DIR **out, struct err *err)
+{
+	owned(close) int dir_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	*out = dir_fd < 0 ? NULL : fdopendir(dir_fd);
+	if (!*out)
+		return err_sys(err, "read a quarantine");
+	take_fd(&dir_fd);
+	return 0;
+}
+
+static int each_in_fan(struct quarantine *quarantine, const char *name, object_fn *object,
+		       struct err *err)
+{
+	owned(closedir) DIR *dir = NULL;
+	const struct dirent *entry;
+
+	if (open_dir(quarantine->fd, name, &dir, err) < 0)
+		return -1;
+	struct fan fan = {.quarantine = quarantine, .name = name, .fd = dirfd(dir)};
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] != '.' && object(&fan, entry->d_name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Call `fan` for each folder, or `object` for each object in it. */
+static int each_fan(struct quarantine *quarantine,
+		    int (*fan)(struct quarantine *quarantine, const char *name, struct err *err),
+		    object_fn *object, struct err *err)
+{
+	owned(closedir) DIR *dir = NULL;
+	const struct dirent *entry;
+
+	if (open_dir(quarantine->fd, ".", &dir, err) < 0)
+		return -1;
+	while ((entry = readdir(dir))) {
+		if (strlen(entry->d_name) != 2 || !hex_is(entry->d_name, 2))
+			continue;
+		if ((fan ? fan(quarantine, entry->d_name, err)
+			 : each_in_fan(quarantine, entry->d_name, object, err)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Let the kernel begin to write, so that the fsyncs behind it find little left to wait for. */
+static int object_start(const struct fan *fan, const char *name, struct err *err)
+{
+	owned(close) int fd = openat(fan->fd, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "open a new object");
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* only a hint */
+	return 0;
+}
+
+static int object_sync(const struct fan *fan, const char *name, struct err *err)
+{
+	owned(close) int fd = openat(fan->fd, name, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return err_sys(err, "sync a new object");
+	return 0;
+}
+
+int quarantine_sync(struct quarantine *quarantine, struct err *err)
+{
+	if (each_fan(quarantine, NULL, object_start, err) < 0)
+		return -1;
+	return each_fan(quarantine, NULL, object_sync, err);
+}
+
+static int object_move(const struct fan *fan, const char *name, struct err *err)
+{
+	char to[NAME_MAX + 4];
+
+	snprintf(to, sizeof(to), "%s/%s", fan->name, name);
+	if (renameat(fan->fd, name, fan->quarantine->objects_fd, to) < 0)
+		return err_sys(err, "publish a new object");
+	return 0;
+}
+
+static int fan_move(struct quarantine *quarantine, const char *name, struct err *err)
+{
+	bool made = mkdirat(quarantine->objects_fd, name, 0700) == 0;
+
+	if (!made && errno != EEXIST)
+		return err_sys(err, "publish a new object");
+	if (each_in_fan(quarantine, name, object_move, err) < 0 ||
+	    file_sync_dir(quarantine->objects_fd, name, err) < 0)
+		return -1;
+	/* Empty now: the next round need not look at it. */
+	if (unlinkat(quarantine->fd, name, AT_REMOVEDIR) < 0)
+		return err_sys(err, "publish a new object");
+	quarantine->fan_made |= made;
+	return 0;
+}
+
+int quarantine_publish(struct quarantine *quarantine, struct err *err)
+{
+	if (quarantine_sync(quarantine, err) < 0)
+		return -1;
+	if (each_fan(quarantine, fan_move, NULL, err) < 0)
+		return -1;
+	if (quarantine->fan_made && fsync(quarantine->objects_fd) < 0)
+		return err_sys(err, "sync the objects");
+	quarantine->fan_made = false;
+	return 0;
+}
