@@ -1,0 +1,147 @@
+#include "espace.h"
+
+/* After so many answers that were out of date at once, something is wrong: 503. */
+enum { QUESTIONS_MAX = 3, PAGE_NAME_MAX = 32 };
+
+static bool take_address(struct espace_visit *visit, const ngx_str_t *value)
+{
+	u_char *colon = ngx_strlchr(value->data, value->data + value->len, ':');
+	in_addr_t address;
+	ngx_int_t port;
+
+	if (!colon)
+		return false;
+	address = ngx_inet_addr(value->data, (size_t)(colon - value->data));
+	port = ngx_atoi(colon + 1, (size_t)(value->data + value->len - colon - 1));
+	if (address == INADDR_NONE || port <= 0 || port > UINT16_MAX)
+		return false;
+	espace_visit_send_to(visit, ntohl(address), (uint16_t)port);
+	return true;
+}
+
+/* The name becomes part of a path: letters and '-' only. */
+static bool take_page(struct espace_visit *visit, const ngx_str_t *value)
+{
+	if (value->len == 0 || value->len > PAGE_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < value->len; i++) {
+		if (value->data[i] != '-' && (value->data[i] < 'a' || value->data[i] > 'z'))
+			return false;
+	}
+	visit->page = *value;
+	return true;
+}
+
+static bool header_is(const ngx_table_elt_t *header, const char *name, size_t length)
+{
+	return header->key.len == length &&
+	       ngx_strncasecmp(header->key.data, (u_char *)name, length) == 0;
+}
+
+static bool take_header(struct espace_visit *visit, const ngx_table_elt_t *header)
+{
+	if (header_is(header, "X-Espace-To", sizeof("X-Espace-To") - 1))
+		return take_address(visit, &header->value);
+	if (header_is(header, "X-Espace-Page", sizeof("X-Espace-Page") - 1))
+		return take_page(visit, &header->value);
+	return false;
+}
+
+/* The question was answered, or failed: then neither address nor page is known. */
+static ngx_int_t answered(ngx_http_request_t *question, void *data, ngx_int_t rc)
+{
+	struct espace_visit *visit = data;
+	ngx_list_part_t *part;
+
+	visit->stage = ESPACE_ANSWERED;
+	if (rc != NGX_OK || !question->upstream || question->headers_out.status != NGX_HTTP_OK)
+		return rc;
+	for (part = &question->upstream->headers_in.headers.part; part; part = part->next) {
+		const ngx_table_elt_t *headers = part->elts;
+
+		for (ngx_uint_t i = 0; i < part->nelts; i++) {
+			if (take_header(visit, &headers[i]))
+				return rc;
+		}
+	}
+	return rc;
+}
+
+static ngx_int_t ask(struct espace_visit *visit)
+{
+	ngx_http_request_t *r = visit->request;
+	struct espace_location *location = ngx_http_get_module_loc_conf(r, ngx_http_espace_module);
+	ngx_http_post_subrequest_t *post = ngx_palloc(r->pool, sizeof(*post));
+	ngx_http_request_t *question;
+
+	if (!post)
+		return NGX_ERROR;
+	if (visit->asked++ == QUESTIONS_MAX)
+		return NGX_HTTP_SERVICE_UNAVAILABLE;
+	visit->stage = ESPACE_ASKING;
+	visit->address.sin_port = 0;
+	visit->page.len = 0;
+	post->handler = answered;
+	post->data = visit;
+	if (ngx_http_subrequest(r, &location->ask, NULL, &question, post,
+				NGX_HTTP_SUBREQUEST_WAITED) != NGX_OK)
+		return NGX_ERROR;
+
+	/* The visitor's body is not the question's: an empty one of its own keeps it unread. */
+	question->request_body = ngx_pcalloc(r->pool, sizeof(*question->request_body));
+	if (!question->request_body)
+		return NGX_ERROR;
+	question->header_only = 1;
+	return NGX_AGAIN;
+}
+
+/* Not the app, but one of the hub's pages. What the visitor uploads is of no use to it. */
+static ngx_int_t show_page(struct espace_visit *visit)
+{
+	static ngx_str_t location = ngx_string("@espace_page");
+	ngx_http_request_t *r = visit->request;
+	ngx_int_t rc = ngx_http_discard_request_body(r);
+
+	if (rc != NGX_OK)
+		return rc;
+	ngx_http_named_location(r, &location);
+	ngx_http_finalize_request(r, NGX_DONE);
+	return NGX_DONE;
+}
+
+static ngx_int_t follow_answer(struct espace_visit *visit)
+{
+	visit->stage = ESPACE_DECIDED;
+	if (visit->page.len > 0)
+		return show_page(visit);
+	if (visit->address.sin_port == 0)
+		return NGX_HTTP_SERVICE_UNAVAILABLE;
+	return espace_visit_follow(visit) ? NGX_DECLINED : ask(visit);
+}
+
+ngx_int_t espace_access(ngx_http_request_t *r)
+{
+	struct espace_location *location = ngx_http_get_module_loc_conf(r, ngx_http_espace_module);
+	struct espace_visit *visit;
+
+	if (location->ask.len == 0)
+		return NGX_DECLINED;
+	visit = espace_visit_make(r);
+	if (!visit)
+		return NGX_ERROR;
+
+	switch (visit->stage) {
+	case ESPACE_NEW:
+		if (!espace_visit_enter(visit))
+			return ask(visit);
+		visit->stage = ESPACE_DECIDED;
+		return NGX_DECLINED;
+	case ESPACE_ASKING:
+		return NGX_AGAIN;
+	case ESPACE_ANSWERED:
+		return follow_answer(visit);
+	case ESPACE_DECIDED:
+		break;
+	}
+	return NGX_DECLINED;
+}

@@ -1,0 +1,142 @@
+#include "espace.h"
+
+/* Give up the count. Only the end of a request knows what was sent. */
+static void leave(struct espace_visit *visit, uint64_t bytes)
+{
+	if (!visit->counters)
+		return;
+	route_leave(visit->counters, visit->side, bytes, ngx_current_msec);
+	visit->counters = NULL;
+}
+
+/* The request's pool goes: whatever ended the request, its visit is over. */
+static void end_visit(void *data)
+{
+	struct espace_visit *visit = data;
+
+	leave(visit, (uint64_t)visit->request->connection->sent);
+}
+
+static void find_slug(struct espace_visit *visit)
+{
+	const ngx_str_t *host = &visit->request->headers_in.server;
+	const ngx_str_t *domains = visit->common->domains.elts;
+
+	for (ngx_uint_t i = 0; i < visit->common->domains.nelts; i++) {
+		size_t length = route_label_length((const char *)host->data, host->len,
+						   (const char *)domains[i].data, domains[i].len);
+
+		if (length > 0 && route_key_init(&visit->key, (const char *)host->data, length)) {
+			visit->slug.data = host->data;
+			visit->slug.len = length;
+			return;
+		}
+	}
+}
+
+/* An internal redirect clears the contexts of all modules; the pool keeps ours. */
+struct espace_visit *espace_visit_find(ngx_http_request_t *r)
+{
+	struct espace_visit *visit = ngx_http_get_module_ctx(r->main, ngx_http_espace_module);
+	ngx_pool_cleanup_t *cleanup = visit ? NULL : r->main->pool->cleanup;
+
+	for (; cleanup; cleanup = cleanup->next) {
+		if (cleanup->handler == end_visit)
+			return cleanup->data;
+	}
+	return visit;
+}
+
+struct espace_visit *espace_visit_make(ngx_http_request_t *r)
+{
+	struct espace_visit *visit = espace_visit_find(r);
+	ngx_pool_cleanup_t *cleanup;
+
+	if (visit)
+		return visit;
+	cleanup = ngx_pool_cleanup_add(r->pool, sizeof(*visit));
+	if (!cleanup)
+		return NULL;
+	visit = cleanup->data;
+	ngx_memzero(visit, sizeof(*visit));
+	visit->request = r;
+	visit->common = ngx_http_get_module_main_conf(r, ngx_http_espace_module);
+	find_slug(visit);
+	cleanup->handler = end_visit;
+	ngx_http_set_ctx(r, visit, ngx_http_espace_module);
+	return visit;
+}
+
+void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t port)
+{
+	u_char *end;
+
+	visit->address.sin_family = AF_INET;
+	visit->address.sin_addr.s_addr = htonl(address);
+	visit->address.sin_port = htons(port);
+	end = ngx_snprintf(visit->address_room, sizeof(visit->address_room), "%ud.%ud.%ud.%ud:%ud",
+			   address >> 24, address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff,
+			   (unsigned)port);
+	visit->address_text.data = visit->address_room;
+	visit->address_text.len = (size_t)(end - visit->address_room);
+}
+
+/* Count the visit in the slug's entry. False: it has none, or one that cannot be read now. */
+static bool count(struct espace_visit *visit, struct route_target *target)
+{
+	struct route_table *table = espace_table(visit->common, visit->request->connection->log);
+	struct route_counters *counters;
+	struct route_entry *entry = NULL;
+
+	if (table && visit->slug.len > 0)
+		entry = route_find(table, &visit->key);
+	if (!entry)
+		return false;
+	counters = route_counters_of(table, visit->common->row, entry);
+	if (!route_enter(entry, counters, &visit->key, ngx_current_msec, target))
+		return false;
+	visit->counters = counters;
+	visit->side = target->side;
+	return true;
+}
+
+bool espace_visit_enter(struct espace_visit *visit)
+{
+	struct route_target target;
+
+	if (!count(visit, &target))
+		return false;
+	if (target.state != ROUTE_RUNNING || target.access != ROUTE_PUBLIC) {
+		leave(visit, 0);
+		return false;
+	}
+	espace_visit_send_to(visit, target.address, target.port);
+	visit->told = false;
+	return true;
+}
+
+/*
+ * Counted first, read after, as for a visit without a question: between the hub's answer and now it
+ * may have begun to put the Space to sleep.
+ */
+bool espace_visit_follow(struct espace_visit *visit)
+{
+	struct route_target target;
+
+	visit->told = true;
+	if (!count(visit, &target))
+		return true;
+	if (target.state == ROUTE_DRAIN) {
+		leave(visit, 0);
+		return false;
+	}
+	return true;
+}
+
+bool espace_visit_again(struct espace_visit *visit)
+{
+	if (visit->told)
+		return true;
+	leave(visit, 0);
+	return espace_visit_enter(visit);
+}

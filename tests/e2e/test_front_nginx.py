@@ -1,0 +1,504 @@
+"""The front alone: a real nginx with our module, apps and questions as each test needs them."""
+
+import json
+import os
+import re
+import signal
+import socket
+import threading
+
+import pytest
+
+import front as doubles
+from front import Front, Handler, Server, wait_until
+
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+class App(Handler):
+    def do_GET(self):
+        if self.path == "/events":
+            self.events()
+        elif self.path == "/ws":
+            self.websocket()
+        elif self.path == "/range":
+            self.answer(b"bc", 206, {"Content-Range": "bytes 1-2/4", "X-Seen": self.headers["Range"]})
+        elif self.path == "/accel":
+            self.answer(b"of the app", 200, {"X-Accel-Redirect": "/.espace/away/json",
+                                             "X-Accel-Buffering": "yes"})
+        elif self.path == "/slow":
+            assert self.server.go_on.wait(doubles.PATIENCE_S)
+            self.echo()
+        elif self.path == "/broken":
+            self.answer(b"the app's own 503", 503)
+        else:
+            self.echo()
+
+    def events(self):
+        """One event at once; the next one when the test has seen it."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        self.wfile.write(b"data: first\n\n")
+        assert self.server.go_on.wait(doubles.PATIENCE_S)
+        self.wfile.write(b"data: second\n\n")
+
+    def websocket(self):
+        """The upgrade, then an echo of whatever comes."""
+        self.send_response(101)
+        self.send_header("Upgrade", self.headers.get("Upgrade", "none"))
+        self.send_header("Connection", "Upgrade")
+        self.end_headers()
+        self.close_connection = True
+        while piece := self.connection.recv(1 << 16):
+            self.connection.sendall(piece)
+
+
+class Api(Handler):
+    def do_GET(self):
+        if self.path.startswith("/logs"):
+            self.answer(b"", 200, {"X-Accel-Redirect": "/_stream/abc/logs/run-1.log?tail=5"})
+        elif self.path == "/file":
+            self.answer(b"", 200, {"X-Accel-Redirect": "/_files/ab/object", "ETag": '"e"',
+                                   "Content-Type": "text/plain", "X-Repo-Commit": "c" * 40})
+        else:
+            self.echo()
+
+    def do_POST(self):
+        """Answers before the body has ended, if the test sends that slowly."""
+        first = self.rfile.read(5)
+        self.server.first = first
+        self.server.go_on.set()
+        rest = int(self.headers["Content-Length"]) - len(first)
+        self.answer({"first": first.decode(), "rest": len(self.rfile.read(rest))})
+
+
+class Stream(Handler):
+    pass
+
+
+@pytest.fixture
+def nginx():
+    front = Front()
+    yield front
+    front.close()
+
+
+@pytest.fixture
+def app():
+    server = Server(App)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def api(nginx):
+    server = Server(Api, "api", nginx.run / "api.sock", nginx.group)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def running(nginx, app):
+    """nginx with one Space, me-demo, public and running."""
+    nginx.set("me-demo", "running", app.port)
+    return nginx
+
+
+def seen(answer):
+    status, _, body = answer
+    assert status == 200
+    return json.loads(body)
+
+
+# A Space that runs
+
+def test_a_running_space_is_reached_without_a_question(running):
+    running.tell("page me-demo not-found")
+    assert seen(running.app("me-demo", "/a%2Fb?c=d"))["path"] == "/a%2Fb?c=d"
+    assert seen(running.call(f"ME-Demo.LocalHost:{running.port}"))["name"] == "app"
+    assert seen(running.call(f"me-demo.hub.espace:{running.port}"))["name"] == "app"
+
+
+def test_connections_to_apps_are_kept_and_do_not_mix(running):
+    other = Server(App, "other")
+    try:
+        running.set("you-demo", "running", other.port)
+        for _ in range(5):
+            assert seen(running.app("me-demo"))["name"] == "app"
+            assert seen(running.app("you-demo"))["name"] == "other"
+        # Each worker keeps one to each app.
+        assert len(other.open) <= len(running.workers())
+    finally:
+        other.stop()
+
+
+def test_visits_are_counted_and_none_stays_open(running, app):
+    for _ in range(10):
+        running.app("me-demo")
+    thread = threading.Thread(target=running.app, args=("me-demo", "/slow"))
+    thread.start()
+    wait_until(lambda: running.usage("me-demo")["open"] == 1, "a visit is open")
+    app.go_on.set()
+    thread.join()
+    running.wait_idle("me-demo")
+    usage = running.usage("me-demo")
+    assert usage["requests"] == 11
+    assert usage["bytes"] > 11 * 100
+    assert usage["activity_ms"] > 0
+
+
+def test_a_visitor_who_leaves_is_counted_out(running, app):
+    with running.connect() as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: me-demo.localhost\r\n\r\n")
+        wait_until(lambda: running.usage("me-demo")["open"] == 1, "a visit is open")
+    running.wait_idle("me-demo")
+    app.go_on.set()
+
+
+# What passes through
+
+def test_websocket(running):
+    with running.connect() as client:
+        client.sendall(b"GET /ws HTTP/1.1\r\nHost: me-demo.localhost\r\nUpgrade: WebSocket\r\n"
+                       b"Connection: Upgrade\r\nSec-WebSocket-Key: x\r\n\r\n")
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += client.recv(1)
+        assert head.startswith(b"HTTP/1.1 101 ")
+        for word in (b"hello", b"\x00\xff" * 5000):
+            client.sendall(word)
+            back = b""
+            while len(back) < len(word):
+                back += client.recv(1 << 16)
+            assert back == word
+        assert running.usage("me-demo")["open"] == 1
+    running.wait_idle("me-demo")
+
+
+def test_events_are_not_buffered(running, app):
+    with running.connect() as client:
+        client.sendall(b"GET /events HTTP/1.1\r\nHost: me-demo.localhost\r\n\r\n")
+        text = b""
+        while b"first" not in text:
+            text += client.recv(1 << 16)
+        app.go_on.set()
+        while b"second" not in text:
+            text += client.recv(1 << 16)
+
+
+def test_a_large_upload(running):
+    size = 50 << 20
+    answer = running.app("me-demo", "/upload", method="POST", body=b"x" * size, timeout=60)
+    assert seen(answer)["body"] == size
+
+
+def test_a_range_is_the_apps_to_answer(running):
+    status, headers, body = running.app("me-demo", "/range", headers={"Range": "bytes=1-2"})
+    assert (status, body, headers["X-Seen"]) == (206, b"bc", "bytes=1-2")
+    assert headers["Content-Range"] == "bytes 1-2/4"
+
+
+def test_an_apps_own_error_stays_its_own(running):
+    status, _, body = running.app("me-demo", "/broken")
+    assert (status, body) == (503, b"the app's own 503")
+
+
+# Headers
+
+def test_an_app_sees_the_host_with_its_port_and_our_forwarding_headers(running):
+    headers = seen(running.app("me-demo", headers={
+        "X-Forwarded-Host": "evil", "X-Forwarded-Proto": "gopher", "X-Forwarded-For": "1.2.3.4",
+        "Forwarded": "for=1.2.3.4"}))["headers"]
+    name = f"me-demo.localhost:{running.port}"
+    assert headers["host"] == headers["x-forwarded-host"] == name
+    assert headers["x-forwarded-proto"] == "http"
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert "forwarded" not in headers
+
+
+def test_an_app_never_sees_what_belongs_to_the_hub(running):
+    headers = seen(running.app("me-demo", headers={
+        "X-HF-Authorization": "Bearer hf_secret", "Authorization": "Bearer for-the-app",
+        "Cookie": "a=1; __Host-espace=secret; b=2", "X-Espace-User": "admin",
+        "X-Espace-Slug": "x", "X-Espace-Page": "x", "X-Espace-To": "1.1.1.1:1",
+        "Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "x"}))["headers"]
+    assert headers["authorization"] == "Bearer for-the-app"
+    assert re.fullmatch(r"a=1;\s*b=2", headers["cookie"])
+    assert not [name for name in headers if name.startswith("x-espace") or "hf-auth" in name]
+    assert "upgrade" not in headers and "connection" not in headers
+
+
+def test_a_cookie_of_ours_alone_leaves_none(running):
+    assert "cookie" not in seen(running.app(
+        "me-demo", headers={"Cookie": "__Host-espace=secret"}))["headers"]
+
+
+def test_an_apps_accel_headers_do_nothing(running):
+    status, _, body = running.app("me-demo", "/accel")
+    assert (status, body) == (200, b"of the app")
+
+
+# Everything else is asked
+
+@pytest.mark.parametrize("host", ["nobody.localhost", "a.b.localhost", "me_demo.localhost",
+                                  "x" * 64 + ".localhost", "-.hub.espace"])
+def test_an_unknown_name_is_a_404_page(nginx, host):
+    status, headers, body = nginx.call(host, headers=HTML)
+    assert status == 404
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"There is no Space with this name" in body
+    status, headers, body = nginx.call(host, method="POST", body=b"x" * 100000)
+    assert status == 404
+    assert headers["Content-Type"].startswith("application/json")
+    assert json.loads(body)["error"]
+
+
+def test_a_page_for_people_and_json_for_programs(nginx):
+    nginx.tell("page me-demo paused")
+    status, headers, body = nginx.app("me-demo", headers=HTML)
+    assert (status, "Retry-After" in headers) == (503, False)
+    assert b"paused" in body and b"me-demo" in body
+    status, headers, body = nginx.app("me-demo", method="HEAD", headers=HTML)
+    assert (status, body) == (503, b"")
+    nginx.tell("page me-demo building")
+    status, headers, body = nginx.app("me-demo", "/config")
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "is being built" in json.loads(body)["error"]
+
+
+def test_a_held_request_goes_to_the_app_when_it_is_up(nginx, app):
+    answers = []
+    nginx.set("me-demo", "ask", 0)
+    nginx.tell("hold me-demo")
+
+    def visit():
+        answers.append(nginx.app("me-demo", "/x", method="POST", body=b"y" * 200000))
+
+    threads = [threading.Thread(target=visit) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: nginx.tell("held") == "20", "all are held")
+    assert nginx.usage("me-demo")["open"] == 0
+    nginx.set("me-demo", "running", app.port)
+    nginx.tell(f"to me-demo 127.0.0.1 {app.port}")
+    for thread in threads:
+        thread.join()
+    assert [seen(answer)["body"] for answer in answers] == [200000] * 20
+    nginx.wait_idle("me-demo")
+
+
+def test_a_browser_does_not_wait_for_a_held_answer(nginx):
+    nginx.tell("hold me-demo")
+    status, headers, body = nginx.app("me-demo", headers=HTML)
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert b'http-equiv="refresh"' in body
+    nginx.tell("page me-demo not-found")
+
+
+def test_who_is_held_too_long_gets_503(nginx):
+    nginx.tell("hold me-demo")  # the demo holds for 3 s
+    status, headers, body = nginx.app("me-demo", "/config")
+    assert (status, headers["Retry-After"]) == (503, "5")
+    assert "is starting" in json.loads(body)["error"]
+    nginx.tell("page me-demo not-found")
+
+
+def test_a_private_space_is_asked_about_and_counted(nginx, app):
+    nginx.set("me-demo", "running", app.port, "private")
+    nginx.tell("page me-demo not-found")
+    assert nginx.app("me-demo")[0] == 404
+    nginx.tell(f"to me-demo 127.0.0.1 {app.port}")
+    assert seen(nginx.app("me-demo"))["name"] == "app"
+    nginx.wait_idle("me-demo")
+    assert nginx.usage("me-demo")["activity_ms"] > 0
+
+
+def test_a_space_that_drains_is_asked_about(nginx, app):
+    nginx.set("me-demo", "drain", app.port)
+    nginx.tell("page me-demo starting")
+    assert nginx.app("me-demo")[0] == 503
+    # The answer is out of date as long as the table says so: some questions, then an end.
+    nginx.tell(f"to me-demo 127.0.0.1 {app.port}")
+    assert nginx.app("me-demo")[0] == 503
+    nginx.set("me-demo", "running", app.port)
+    assert seen(nginx.app("me-demo"))["name"] == "app"
+
+
+def test_the_inner_locations_are_nobodys(running):
+    for path in ("/.espace/ask", "/.espace/away/json", "/.espace/away/html"):
+        assert running.app("me-demo", path)[0] == 404
+
+
+# Failures
+
+def test_an_app_that_is_not_there_is_503(nginx, app):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        nginx.set("me-demo", "running", closed.getsockname()[1])
+        status, headers, body = nginx.app("me-demo", "/config", method="POST", body=b"{}")
+        assert (status, headers["Retry-After"]) == (503, "2")
+        assert json.loads(body)["error"]
+        status, headers, _ = nginx.app("me-demo", headers=HTML)
+        assert (status, headers["Content-Type"]) == (503, "text/html; charset=utf-8")
+    nginx.wait_idle("me-demo")
+
+
+def test_public_spaces_are_served_without_a_hub(running):
+    running.demo.send_signal(signal.SIGKILL)
+    running.demo.wait()
+    assert seen(running.app("me-demo"))["name"] == "app"
+    os.unlink(running.run / "ask.sock")
+    status, headers, body = running.app("nobody")
+    assert (status, headers["Retry-After"]) == (503, "2")
+    assert json.loads(body)["error"]
+
+
+def test_a_killed_worker_leaves_no_visit_behind(running, app):
+    clients = [running.connect() for _ in range(8)]
+    for client in clients:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: me-demo.localhost\r\n\r\n")
+    wait_until(lambda: running.usage("me-demo")["open"] == 8, "all are open")
+    for pid in running.workers():
+        os.kill(pid, signal.SIGKILL)
+    running.wait_idle("me-demo")
+    app.go_on.set()
+    for client in clients:
+        client.close()
+    wait_until(running.workers, "there are workers again")
+    assert seen(running.app("me-demo"))["name"] == "app"
+
+
+def test_no_request_is_lost_when_a_space_moves(nginx):
+    """Route before stop, stop after route, under four clients that never pause."""
+    servers = [Server(App, "0")]
+    nginx.set("me-demo", "running", servers[0].port)
+    failures, calls, over = [], [0] * 4, threading.Event()
+
+    def visit(number):
+        while not over.is_set():
+            method, body = ("GET", None) if calls[number] % 2 else ("POST", b"z" * 3000)
+            try:
+                status = nginx.app("me-demo", method=method, body=body)[0]
+            except OSError as error:
+                status = error
+            if status != 200:
+                failures.append((method, status))
+            calls[number] += 1
+
+    threads = [threading.Thread(target=visit, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for move in range(1, 11):
+        seen_before = sum(calls)
+        servers.append(Server(App, str(move)))
+        nginx.set("me-demo", "running", servers[-1].port)
+        wait_until(lambda: nginx.usage("me-demo")["draining"] == 0, "the old app is left")
+        servers[-2].stop()
+        wait_until(lambda: sum(calls) > seen_before + 20, "calls go on")
+    over.set()
+    for thread in threads:
+        thread.join()
+    servers[-1].stop()
+    assert failures == []
+
+
+def test_a_request_that_found_nobody_looks_again(nginx, app):
+    """Nothing of it was sent, so that also a POST may go to where the Space is now."""
+    with socket.socket() as old:
+        old.bind(("127.0.0.1", 0))
+        old.listen(0)
+        fill = [socket.socket() for _ in range(2)]
+        for waiting in fill:  # a full queue: nginx's connection stays half open
+            waiting.setblocking(False)
+            waiting.connect_ex(old.getsockname())
+        nginx.set("me-demo", "running", old.getsockname()[1])
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(
+            nginx.app("me-demo", method="POST", body=b"x" * 1000)))
+        thread.start()
+        wait_until(lambda: nginx.usage("me-demo")["open"] == 1, "it is on its way")
+        nginx.set("me-demo", "running", app.port)
+        assert nginx.usage("me-demo")["draining"] == 1
+    for waiting in fill:
+        waiting.close()
+    thread.join()
+    assert seen(answers[0])["body"] == 1000
+    assert nginx.usage("me-demo")["draining"] == 0
+    nginx.wait_idle("me-demo")
+
+
+# The hub
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "hub.espace", "example.org",
+                                  "demo.example.org", "[::1]"])
+def test_every_other_host_is_the_hub(nginx, api, host):
+    answer = seen(nginx.call(f"{host}:{nginx.port}", "/api/x?y=%20", headers={
+        "X-Espace-User": "admin", "X-Forwarded-Host": "evil", "Authorization": "Bearer t"}))
+    assert (answer["name"], answer["path"]) == ("api", "/api/x?y=%20")
+    headers = answer["headers"]
+    assert headers["host"] == headers["x-forwarded-host"] == f"{host}:{nginx.port}"
+    assert headers["authorization"] == "Bearer t"
+    assert not [name for name in headers if name.startswith("x-espace")]
+
+
+def test_paths_reach_the_hub_as_they_were_sent(nginx, api):
+    for path in ("/api/models/a/b/tree/refs%2Fpr%2F1/x%20y//z", "/a/./b/../c"):
+        assert seen(nginx.hub(path))["path"] == path
+
+
+def test_an_upload_reaches_the_hub_while_it_is_sent(nginx, api):
+    with nginx.connect() as client:
+        client.sendall(b"POST /up HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nfirst")
+        assert api.go_on.wait(doubles.PATIENCE_S)
+        client.sendall(b"other")
+        answer = b""
+        while b"}" not in answer:
+            answer += client.recv(1 << 16)
+        assert b'"rest": 5' in answer
+
+
+def test_streams_are_reached_by_the_apis_word_only(nginx, api):
+    stream = Server(Stream, "stream", nginx.run / "stream.sock", nginx.group)
+    try:
+        answer = seen(nginx.hub("/logs/x", headers={"Authorization": "Bearer t"}))
+        assert (answer["name"], answer["path"]) == ("stream", "/follow/abc/logs/run-1.log?tail=5")
+        assert seen(nginx.hub("/_stream/abc/logs/run-1.log"))["name"] == "api"
+    finally:
+        stream.stop()
+
+
+def test_files_are_reached_by_the_apis_word_only(nginx, api):
+    folder = nginx.data / "lfs" / "ab"
+    folder.mkdir()
+    for place in (folder, nginx.data / "lfs"):
+        os.chown(place, -1, nginx.group)
+        place.chmod(0o750)
+    (folder / "object").write_bytes(b"0123456789")
+    os.chown(folder / "object", -1, nginx.group)
+    status, headers, body = nginx.hub("/file", headers={"Range": "bytes=2-4"})
+    assert (status, body) == (206, b"234")
+    assert headers["ETag"] == '"e"' and headers["X-Repo-Commit"] == "c" * 40
+    assert seen(nginx.hub("/_files/ab/object"))["name"] == "api"
+
+
+def test_a_hub_that_is_away_is_a_503_in_json(nginx):
+    status, headers, body = nginx.hub("/api/whoami-v2")
+    assert (status, headers["Retry-After"]) == (503, "2")
+    assert headers["Content-Type"] == "application/json; charset=utf-8"
+    assert json.loads(body)["error"] == "the hub is restarting, try again"
+
+
+def test_nginx_starts_before_there_is_a_table(nginx, app):
+    """A hub that starts later than nginx: workers take the table when it is there."""
+    os.rename(nginx.run / "routes", nginx.run / "routes.away")
+    nginx.nginx.send_signal(signal.SIGTERM)
+    nginx.nginx.wait()
+    nginx.start_nginx()
+    nginx.set("me-demo", "running", app.port)
+    nginx.tell("page me-demo starting")
+    assert nginx.app("me-demo")[0] == 503
+    os.rename(nginx.run / "routes.away", nginx.run / "routes")
+    wait_until(lambda: nginx.app("me-demo")[0] == 200, "the table is found")
