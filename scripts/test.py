@@ -138,18 +138,21 @@ def prepare_venv():
     stamp.write_text(wanted)
 
 
-def pytest(folder, options, env=None):
+def pytest(folder, options, build):
+    """Tests in Python of what lies in a build directory, which ESPACE_BUILD names to them."""
+
     def work():
         prepare_venv()
-        junit = RESULTS / f"{folder.replace('/', '-')}.xml"
+        junit = RESULTS / f"{Path(folder).name}-{build}.xml"
         RESULTS.mkdir(parents=True, exist_ok=True)
         junit.unlink(missing_ok=True)
         command = [VENV / "bin/pytest", folder, "-q", f"--junitxml={junit}", "-p", "no:cacheprovider"]
         if options.k:
             command += ["-k", options.k]
-        status, _ = run(command, env={"ESPACE_TEST_FULL": "1" if options.full else "", **(env or {})})
-        if status == 5:  # no test was selected
-            return 0, 0 if options.k else 1, 0
+        env = {"ESPACE_BUILD": str(ROOT / build), "ESPACE_TEST_FULL": "1" if options.full else ""}
+        status, _ = run(command, env={**SANITIZER_ENV, **env})
+        if status == 5 and options.k:  # no test of that name is here
+            return 0, 0, 0
         if not junit.exists():
             return 0, 1, 0
         passed, failed, skipped = read_junit(junit)
@@ -182,15 +185,12 @@ def fuzz_rounds():
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        prog="scripts/test",
-        description="Build, then run every check and test. The last line is `N passed, N failed`; "
-        "the exit status is 1 if anything failed.",
-    )
+    """What scripts/test --help says."""
+    parser = argparse.ArgumentParser(prog="scripts/test", add_help=False)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="add the long rounds: ThreadSanitizer, fuzzing")
-    size.add_argument("--quick", action="store_true", help="only the checks and the plain unit tests")
-    parser.add_argument("-k", metavar="WORD", help="only the tests with WORD in their name")
+    size.add_argument("--full", action="store_true")
+    size.add_argument("--quick", action="store_true")
+    parser.add_argument("-k")
     return parser.parse_args()
 
 
@@ -213,8 +213,9 @@ def main():
         if not options.k:
             do("fuzz", fuzz_rounds)
     if not options.quick:
-        do("wire", pytest("tests/wire", options))
-        do("e2e", pytest("tests/e2e", options))
+        for build in ("build", "build-asan"):
+            do(f"wire, {build}", pytest("tests/wire", options, build))
+        do("e2e", pytest("tests/e2e", options, "build"))
     print(f"\n{totals.passed} passed, {totals.failed} failed")
     return 1 if totals.failed else 0
 
