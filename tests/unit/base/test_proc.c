@@ -277,23 +277,21 @@ static void prepare_can_refuse(void **state)
 
 static int die(void *arg, struct err *err)
 {
-	_exit(0);
+	_exit(3);
 }
 
-static void a_child_that_dies_before_exec_is_an_error(void **state)
+/* The end of the pipe reads like an exec; whoever waits learns of it. */
+static void a_child_that_dies_before_exec_ends_like_a_program(void **state)
 {
 	const char *const argv[] = {"true", NULL};
 	struct proc_spec spec = {.argv = argv, .prepare = die};
-	struct proc proc = PROC_INIT;
+	owned(proc_done) struct proc proc = PROC_INIT;
 	struct err err = ERR_INIT;
+	int status;
 
-	/* The end of the pipe reads like an exec; the status tells that there was none. */
-	if (proc_start(&spec, &proc, &err) == 0) {
-		int status;
-
-		assert_int_equal(proc_wait(&proc, &status, &err), 0);
-		assert_int_equal(status, 0);
-	}
+	assert_int_equal(proc_start(&spec, &proc, &err), 0);
+	assert_int_equal(proc_wait(&proc, &status, &err), 0);
+	assert_int_equal(status, 3);
 }
 
 static void done_kills_and_reaps(void **state)
@@ -357,7 +355,7 @@ int main(void)
 		cmocka_unit_test(environment_and_directory_are_given),
 		cmocka_unit_test(signals_are_back_to_their_defaults),
 		cmocka_unit_test(prepare_can_refuse),
-		cmocka_unit_test(a_child_that_dies_before_exec_is_an_error),
+		cmocka_unit_test(a_child_that_dies_before_exec_ends_like_a_program),
 		cmocka_unit_test(done_kills_and_reaps),
 		cmocka_unit_test(a_signal_is_told_by_the_status),
 		cmocka_unit_test(start_times_tell_processes_apart),
