@@ -164,6 +164,8 @@ int file_make_dirs(int dirfd, const char *path, mode_t mode, struct err *err)
 {
 	owned(free) char *part = mem_text(path);
 
+	if (!*path)
+		return err_set(err, ERR_INVALID, "a folder needs a name");
 	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		if (make_dir(dirfd, part, mode, err) < 0)

@@ -154,6 +154,8 @@ static void folders_are_made_and_kept(void **state)
 	assert_int_equal(file_make_dirs(AT_FDCWD, "a/file", 0755, &err), -1);
 	assert_int_equal(file_make_dirs(AT_FDCWD, "a/file/x", 0755, &err), -1);
 	assert_string_equal(err.text, "make folder file: Not a directory");
+	assert_int_equal(file_make_dirs(AT_FDCWD, "", 0755, &err), -1);
+	assert_int_equal(file_make_dirs(AT_FDCWD, "/", 0755, &err), 0);
 }
 
 static void removing_follows_no_link(void **state)
