@@ -14,7 +14,9 @@ struct quarantine {
 	int objects_fd; /* of the repository */
 	int fd;
 	char name[64]; /* of the folder in objects/ */
-	bool fan_made; /* objects/ itself has to be synced */
+	/* What a publication has changed and must sync: folders of the objects, objects/ itself. */
+	bool fan_changed[256];
+	bool fan_made;
 	git_odb *odb;
 };
 
@@ -187,13 +189,31 @@ static int fan_move(struct quarantine *quarantine, const char *name, struct err 
 
 	if (!made && errno != EEXIST)
 		return err_sys(err, "publish a new object");
-	if (each_in_fan(quarantine, name, object_move, err) < 0 ||
-	    file_sync_dir(quarantine->objects_fd, name, err) < 0)
+	quarantine->fan_made |= made;
+	quarantine->fan_changed[strtoul(name, NULL, 16)] = true;
+	if (each_in_fan(quarantine, name, object_move, err) < 0)
 		return -1;
 	/* Empty now: the next round need not look at it. */
 	if (unlinkat(quarantine->fd, name, AT_REMOVEDIR) < 0)
 		return err_sys(err, "publish a new object");
-	quarantine->fan_made |= made;
+	return 0;
+}
+
+/* After all renames, so that one commit of the file system's journal serves them all. */
+static int sync_fans(struct quarantine *quarantine, struct err *err)
+{
+	char name[3];
+
+	for (unsigned i = 0; i < 256; i++) {
+		snprintf(name, sizeof(name), "%02x", i & 0xff);
+		if (quarantine->fan_changed[i] &&
+		    file_sync_dir(quarantine->objects_fd, name, err) < 0)
+			return -1;
+		quarantine->fan_changed[i] = false;
+	}
+	if (quarantine->fan_made && fsync(quarantine->objects_fd) < 0)
+		return err_sys(err, "sync the objects");
+	quarantine->fan_made = false;
 	return 0;
 }
 
@@ -203,8 +223,5 @@ int quarantine_publish(struct quarantine *quarantine, struct err *err)
 		return -1;
 	if (each_fan(quarantine, fan_move, NULL, err) < 0)
 		return -1;
-	if (quarantine->fan_made && fsync(quarantine->objects_fd) < 0)
-		return err_sys(err, "sync the objects");
-	quarantine->fan_made = false;
-	return 0;
+	return sync_fans(quarantine, err);
 }
