@@ -103,6 +103,38 @@ static void removes_a_lock_that_a_crash_has_left(void **state)
 	expect_head(temp, &ids.first);
 }
 
+/* As a crash between link and rename leaves it: no age needed. */
+static void takes_over_the_lock_of_its_own_crash(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *path = make_lock(temp, 0);
+	owned(free) char *own = mem_format("%s/espace-ref", temp->path);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(link(path, own), 0);
+	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	expect_head(temp, &ids.first);
+	assert_false(file_exists(AT_FDCWD, path));
+	assert_false(file_exists(AT_FDCWD, own));
+}
+
+/* And between rename and the end: the file is the branch itself, and must not be written into. */
+static void spares_the_branch_after_its_own_crash(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *branch = mem_format("%s/refs/heads/main", temp->path);
+	owned(free) char *own = mem_format("%s/espace-ref", temp->path);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(link(branch, own), 0);
+	assert_int_equal(ref_move(temp->git, "main", &ids.first, &ids.first, &err), 0);
+	expect_head(temp, &ids.second);
+	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	expect_head(temp, &ids.first);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +142,8 @@ int main(void)
 		TEMP_TEST(moves_packed_branches),
 		TEMP_TEST(leaves_the_lock_of_git_alone),
 		TEMP_TEST(removes_a_lock_that_a_crash_has_left),
+		TEMP_TEST(takes_over_the_lock_of_its_own_crash),
+		TEMP_TEST(spares_the_branch_after_its_own_crash),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
