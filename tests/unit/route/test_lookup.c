@@ -63,7 +63,8 @@ static void a_key_is_lower_case_and_a_dns_label(void **state)
 	struct route_key upper = key_of("ME-Demo-2");
 	struct route_key key;
 
-	assert_memory_equal(&lower, &upper, sizeof(lower));
+	assert_memory_equal(lower.words, upper.words, sizeof(lower.words));
+	assert_int_equal(lower.hash, upper.hash);
 	memset(long_label, 'a', sizeof(long_label));
 	assert_true(route_key_init(&key, long_label, ROUTE_SLUG_ROOM - 1));
 	assert_false(route_key_init(&key, long_label, ROUTE_SLUG_ROOM));
