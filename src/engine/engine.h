@@ -8,16 +8,16 @@
 #include "base/own.h"
 
 /*
- * Engine: starts, observes and ends runs. A run is one process tree in its own container: an app, or
- * a build. The space loop speaks to this table only; local (runc through the runner), slurm and fake
- * stand behind it.
+ * Engine: starts, observes and ends runs. A run is one process tree in its own container: an app,
+ * or a build. The space loop speaks to this table only; local (runc through the runner), slurm and
+ * fake stand behind it.
  *
  * Submitting is idempotent by key: a key that exists is not started again. What an engine reports
  * survives restarts of the hub; the engine is the only authority on what runs.
  *
  * Units:   addresses in host byte order; bytes; thousandths of a processor.
- * Threads: calls from the space loop only. They do not wait for the container: the outcome arrives by
- *          `changed`, called in the space loop's thread (engines post to its base/loop).
+ * Threads: calls from the space loop only. They do not wait for the container: the outcome arrives
+ * by `changed`, called in the space loop's thread (engines post to its base/loop).
  */
 
 /* "24hex-generation" of an app; "env-HASH" of a build; with its NUL. */
@@ -30,36 +30,47 @@ enum engine_state {
 	ENGINE_STARTING, /* accepted; no process yet */
 	ENGINE_RUNNING,  /* its process has been started */
 	ENGINE_FROZEN,
-	ENGINE_ENDED,    /* the process is gone; waits for forget() */
+	ENGINE_ENDED, /* the process is gone; waits for forget() */
 };
 
 struct engine_limits {
-	uint32_t cpu_milli;     /* 2000 is two processors */
+	uint32_t cpu_milli; /* 2000 is two processors */
 	uint64_t memory_bytes;
 	uint32_t pids;
-	uint64_t disk_bytes;    /* of the writable upper layer */
+	uint64_t disk_bytes; /* of the writable upper layer */
 };
 
 struct engine_spec {
 	enum engine_kind kind;
 	char key[ENGINE_KEY_ROOM];
-	char space[25];              /* whose it is: logs go to spaces/ID/logs/ */
-	const char *log;             /* "run-3.log", "build-7.log" */
-	/* Layers below the base system, lowest first: "env-…", "app-…". Names, never paths. */
+	char space[25];  /* whose it is: logs go to spaces/ID/logs/ */
+	const char *log; /* "run-3.log", "build-7.log" */
+	/*
+	 * Layers above the base system, lowest first: "env-…", "app-…". Names, never paths. A layer
+	 * is a tree relative to "/": an environment holds opt/venv, an app layer home/user/app.
+	 */
 	const char *layers[ENGINE_LAYERS_MAX];
 	size_t layer_count;
-	const char *const *argv;     /* NULL-terminated; argv[0] is a path inside of the container */
-	const char *const *env;      /* NULL-terminated NAME=value; may hold secrets */
+	const char *const *argv; /* NULL-terminated; argv[0] is a path inside of the container */
+	const char *const *env;  /* NULL-terminated NAME=value; may hold secrets */
 	const char *cwd;
-	uint16_t port;               /* where the app listens; 0 for a build */
+	uint16_t port; /* where the app listens; 0 for a build */
 	struct engine_limits limits;
 	/*
-	 * ENGINE_BUILD only. The container sees one writable folder /build with `cache/` (of uv) and
-	 * `out/`; what stands in `out/` after exit status 0 becomes layers/RESULT, atomically and
-	 * durably, before the run is reported ended. /in is run/in/KEY of the hub, read-only.
+	 * ENGINE_BUILD only. The container sees one writable folder /build with `cache/` (of uv)
+	 * and `out-KEY/`, in one mount so that hard links between the two work. What stands in
+	 * /build/out-KEY after exit status 0 becomes layers/RESULT, atomically and durably, before
+	 * the run is reported ended. A RESULT that exists already ends the run at once, with 0.
+	 *
+	 * /in is DIR/run/in/KEY of the hub, read-only: folders 0755, files 0644 (the builder is
+	 * another user; nobody guesses the key, and run/in itself is 0711). It may be missing.
+	 * uv is /usr/local/bin/uv, the step runner /run/steps (runner/steps.c).
+	 *
+	 * A "shared" build runs as root of its container without a capability, an owner's as user
+	 * 1000. HOME is the caller's to set: /tmp is writable in both.
 	 */
-	const char *result;          /* name of the layer that it makes, "env-HASH" */
-	const char *cache;           /* "shared" (no package code may run), or an owner's id, 24 hex */
+	const char *result; /* name of the layer that it makes, "env-HASH" */
+	const char *cache;  /* "shared" (no package code may run), or an owner's id, 24 hex */
 };
 
 struct engine_run {
@@ -67,13 +78,13 @@ struct engine_run {
 	enum engine_state state;
 	char key[ENGINE_KEY_ROOM];
 	char space[25];
-	uint32_t address;            /* 0 until RUNNING */
+	uint32_t address; /* 0 until RUNNING */
 	uint16_t port;
-	int exit_status;             /* ENGINE_ENDED: 128 + signal, or -1 if it never started */
-	bool oom;                    /* the memory limit killed something in it */
-	int64_t started_ms;          /* wall clock; 0 until RUNNING */
+	int exit_status;    /* ENGINE_ENDED: 128 + signal, or -1 if it never started */
+	bool oom;           /* the memory limit killed something in it */
+	int64_t started_ms; /* wall clock; 0 until RUNNING */
 	int64_t ended_ms;
-	char reason[256];            /* why it never started, or was lost; else empty */
+	char reason[256]; /* why it never started, or was lost; else empty */
 };
 
 enum engine_capability {
@@ -103,7 +114,8 @@ struct engine_ops {
 /* What every engine starts with; implementations embed it as their first member. */
 struct engine {
 	const struct engine_ops *ops;
-	/* Set by the owner before the first call. `lost` says: the reports may have a gap, observe. */
+	/* Set by the owner before the first call. `lost` says: the reports may have a gap, observe.
+	 */
 	void (*changed)(void *arg, const struct engine_run *run);
 	void (*lost)(void *arg);
 	void *arg;

@@ -1,0 +1,16 @@
+#include "engine/engine.h"
+
+const char *engine_state_name(enum engine_state state)
+{
+	switch (state) {
+	case ENGINE_STARTING:
+		return "starting";
+	case ENGINE_RUNNING:
+		return "running";
+	case ENGINE_FROZEN:
+		return "frozen";
+	case ENGINE_ENDED:
+		return "ended";
+	}
+	return "unknown";
+}

@@ -1,0 +1,248 @@
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/loop.h"
+#include "base/mem.h"
+#include "engine/engine.h"
+
+/*
+ * What every engine promises (engine/engine.h), as tests that run against each of them. An engine's
+ * test file makes the engine, sets `contract` and lists CONTRACT_TESTS.
+ */
+struct contract {
+	struct loop *loop;
+	struct engine *engine;
+	struct engine_spec
+		app;         /* one that goes on until it is stopped; the key is ours to change */
+	int64_t patience_ms; /* for one change of state */
+	/* What has been reported, newest last. */
+	struct engine_run *reports;
+	size_t report_count;
+	unsigned lost;
+	bool late;
+};
+
+static struct contract contract;
+
+static inline void contract_changed(void *arg, const struct engine_run *run)
+{
+	contract.reports = mem_grow(contract.reports, contract.report_count + 1, sizeof(*run));
+	contract.reports[contract.report_count++] = *run;
+	loop_quit(contract.loop);
+}
+
+static inline void contract_lost(void *arg)
+{
+	contract.lost++;
+	loop_quit(contract.loop);
+}
+
+static inline void contract_use(struct loop *loop, struct engine *engine)
+{
+	contract.loop = loop;
+	contract.engine = engine;
+	engine->changed = contract_changed;
+	engine->lost = contract_lost;
+}
+
+static inline void contract_late(void *arg)
+{
+	contract.late = true;
+	loop_quit(contract.loop);
+}
+
+/* Run the loop until `done` says so. */
+static inline void contract_wait(bool (*done)(const char *key), const char *key)
+{
+	struct loop_timer *timer = loop_timer_new(contract.loop, contract_late, NULL);
+	struct err err = ERR_INIT;
+
+	contract.late = false;
+	loop_timer_set(timer, contract.patience_ms);
+	while (!done(key) && !contract.late)
+		assert_int_equal(loop_run(contract.loop, &err), 0);
+	loop_timer_free(timer);
+	if (contract.late)
+		fail_msg("%s: waited in vain", key);
+}
+
+static inline const struct engine_run *contract_last(const char *key)
+{
+	for (size_t i = contract.report_count; i-- > 0;)
+		if (strcmp(contract.reports[i].key, key) == 0)
+			return &contract.reports[i];
+	return NULL;
+}
+
+static inline bool contract_is_running(const char *key)
+{
+	const struct engine_run *run = contract_last(key);
+
+	return run && run->state == ENGINE_RUNNING;
+}
+
+static inline bool contract_is_frozen(const char *key)
+{
+	const struct engine_run *run = contract_last(key);
+
+	return run && run->state == ENGINE_FROZEN;
+}
+
+static inline bool contract_has_ended(const char *key)
+{
+	const struct engine_run *run = contract_last(key);
+
+	return run && run->state == ENGINE_ENDED;
+}
+
+static inline void contract_submit(const char *key)
+{
+	struct err err = ERR_INIT;
+
+	snprintf(contract.app.key, sizeof(contract.app.key), "%s", key);
+	if (contract.engine->ops->submit(contract.engine, &contract.app, &err) < 0)
+		fail_msg("submit: %s", err.text);
+}
+
+static inline void contract_stop(const char *key)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(contract.engine->ops->stop(contract.engine, key, 5000, &err), 0);
+	contract_wait(contract_has_ended, key);
+}
+
+static inline void contract_forget(const char *key)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(contract.engine->ops->forget(contract.engine, key, &err), 0);
+}
+
+struct contract_count {
+	const char *key;
+	size_t count;
+};
+
+static inline void contract_count_one(void *arg, const struct engine_run *run)
+{
+	struct contract_count *count = arg;
+
+	count->count += strcmp(run->key, count->key) == 0;
+}
+
+static inline size_t contract_observed(const char *key)
+{
+	struct contract_count count = {.key = key};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(
+		contract.engine->ops->observe(contract.engine, contract_count_one, &count, &err),
+		0);
+	return count.count;
+}
+
+#define CONTRACT_KEY(n) "0123456789abcdef01234567-" #n
+
+static void a_submitted_run_is_observed_at_once(void **state)
+{
+	contract_submit(CONTRACT_KEY(1));
+	assert_int_equal(contract_observed(CONTRACT_KEY(1)), 1);
+	contract_wait(contract_is_running, CONTRACT_KEY(1));
+	contract_stop(CONTRACT_KEY(1));
+	contract_forget(CONTRACT_KEY(1));
+}
+
+static void a_key_is_started_once(void **state)
+{
+	size_t starts = 0;
+
+	contract_submit(CONTRACT_KEY(2));
+	contract_submit(CONTRACT_KEY(2));
+	contract_wait(contract_is_running, CONTRACT_KEY(2));
+	contract_submit(CONTRACT_KEY(2));
+	assert_int_equal(contract_observed(CONTRACT_KEY(2)), 1);
+	contract_stop(CONTRACT_KEY(2));
+	for (size_t i = 0; i < contract.report_count; i++)
+		starts += strcmp(contract.reports[i].key, CONTRACT_KEY(2)) == 0 &&
+			  contract.reports[i].state == ENGINE_RUNNING;
+	assert_int_equal(starts, 1);
+	contract_forget(CONTRACT_KEY(2));
+}
+
+static void a_running_run_has_an_address_and_a_start_time(void **state)
+{
+	const struct engine_run *run;
+
+	contract_submit(CONTRACT_KEY(3));
+	contract_wait(contract_is_running, CONTRACT_KEY(3));
+	run = contract_last(CONTRACT_KEY(3));
+	assert_int_not_equal(run->address, 0);
+	assert_int_equal(run->port, contract.app.port);
+	assert_true(run->started_ms > 0);
+	assert_string_equal(run->space, contract.app.space);
+	contract_stop(CONTRACT_KEY(3));
+	run = contract_last(CONTRACT_KEY(3));
+	assert_true(run->ended_ms >= run->started_ms);
+	assert_int_equal(run->exit_status, 128 + 15);
+	assert_false(run->oom);
+	contract_forget(CONTRACT_KEY(3));
+}
+
+static void an_ended_run_stays_until_it_is_forgotten(void **state)
+{
+	contract_submit(CONTRACT_KEY(4));
+	contract_wait(contract_is_running, CONTRACT_KEY(4));
+	contract_stop(CONTRACT_KEY(4));
+	assert_int_equal(contract_observed(CONTRACT_KEY(4)), 1);
+	contract_forget(CONTRACT_KEY(4));
+	assert_int_equal(contract_observed(CONTRACT_KEY(4)), 0);
+}
+
+static void a_suspended_run_can_be_resumed(void **state)
+{
+	struct engine *engine = contract.engine;
+	struct err err = ERR_INIT;
+
+	contract_submit(CONTRACT_KEY(5));
+	contract_wait(contract_is_running, CONTRACT_KEY(5));
+	assert_int_equal(engine->ops->suspend(engine, CONTRACT_KEY(5), &err), 0);
+	contract_wait(contract_is_frozen, CONTRACT_KEY(5));
+	assert_int_equal(engine->ops->resume(engine, CONTRACT_KEY(5), &err), 0);
+	contract_wait(contract_is_running, CONTRACT_KEY(5));
+	assert_int_equal(engine->ops->suspend(engine, CONTRACT_KEY(5), &err), 0);
+	contract_wait(contract_is_frozen, CONTRACT_KEY(5));
+	contract_stop(CONTRACT_KEY(5)); /* a frozen one can be stopped, too */
+	contract_forget(CONTRACT_KEY(5));
+}
+
+static void an_unknown_or_ended_key_is_no_error(void **state)
+{
+	struct engine *engine = contract.engine;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(engine->ops->stop(engine, CONTRACT_KEY(99), 0, &err), 0);
+	assert_int_equal(engine->ops->suspend(engine, CONTRACT_KEY(99), &err), 0);
+	assert_int_equal(engine->ops->forget(engine, CONTRACT_KEY(99), &err), 0);
+	contract_submit(CONTRACT_KEY(6));
+	contract_wait(contract_is_running, CONTRACT_KEY(6));
+	contract_stop(CONTRACT_KEY(6));
+	assert_int_equal(engine->ops->stop(engine, CONTRACT_KEY(6), 0, &err), 0);
+	contract_forget(CONTRACT_KEY(6));
+}
+
+#define CONTRACT_TESTS                                                           \
+	cmocka_unit_test(a_submitted_run_is_observed_at_once),                   \
+		cmocka_unit_test(a_key_is_started_once),                         \
+		cmocka_unit_test(a_running_run_has_an_address_and_a_start_time), \
+		cmocka_unit_test(an_ended_run_stays_until_it_is_forgotten),      \
+		cmocka_unit_test(a_suspended_run_can_be_resumed),                \
+		cmocka_unit_test(an_unknown_or_ended_key_is_no_error)

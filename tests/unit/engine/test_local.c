@@ -1,0 +1,606 @@
+#include "contract.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/datadir.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/proc.h"
+#include "engine/local.h"
+#include "runner/runner.h"
+
+/*
+ * The local engine with a real runner, real containers and a real base system, in a data directory
+ * of its own. Needs root and the accounts of scripts/build. ESPACE_TEST_BASE may name a base system
+ * that is there already; without it one is made, which takes half a minute and the machine's
+ * package sources.
+ */
+#define PLACE "/var/tmp/espace-test-local"
+#define SPACE "0123456789abcdef01234567"
+#define ENV_A "env-aaaaaaaaaaaaaaaaaaaaaaaa"
+#define ENV_B "env-bbbbbbbbbbbbbbbbbbbbbbbb"
+#define APP   "app-" SPACE "-0000000000000000000000000000000000000000"
+
+enum { POOL_FIRST = 0x0ad50000 /* 10.213.0.0 */, IDS_FIRST = 200000, HUB_PORT = 18080 };
+
+static struct datadir dir;
+static struct runner_config config;
+static int ends[2]; /* hub, runner */
+static int lifeline[2];
+static pid_t runner;
+static bool prepared;
+static struct err prepare_err;
+
+static const char *const plain_env[] = {"PATH=/usr/bin:/bin", "HOME=/tmp", "PYTHONUNBUFFERED=1",
+					NULL};
+
+/* Forwards what it gets; /hostname and the like are files of the folder it is started in. */
+static const char *const server[] = {"/usr/bin/python3", "-m", "http.server", "7860", NULL};
+
+static void start_runner(void)
+{
+	runner = fork();
+	if (runner == 0) {
+		struct err err = ERR_INIT;
+
+		close(lifeline[1]);
+		log_setup("runner", LOG_LEVEL_INFO);
+		config.hub_fd = ends[1];
+		config.lifeline_fd = lifeline[0];
+		if (runner_main(&config, &err) < 0)
+			log_error("test.runner", "error=%s", err.text);
+		_exit(err.kind != ERR_NONE);
+	}
+	assert_true(runner > 0);
+}
+
+static void kill_runner(void)
+{
+	kill(runner, SIGKILL);
+	waitpid(runner, NULL, 0);
+}
+
+static bool was_lost(const char *unused)
+{
+	return contract.lost > 0;
+}
+
+static bool is_prepared(const char *unused)
+{
+	return prepared;
+}
+
+static void on_prepared(void *arg, const struct err *err)
+{
+	prepared = true;
+	if (err)
+		prepare_err = *err;
+	loop_quit(contract.loop);
+}
+
+/* What the keeper does: a tmpfs at run/ with the folders in it. */
+static void make_run(void)
+{
+	owned(free) char *run = datadir_path(&dir, "run");
+
+	assert_int_equal(mount("test", run, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0711"), 0);
+	assert_int_equal(mkdirat(dir.fd, "run/bundles", 0711), 0);
+	assert_int_equal(mkdirat(dir.fd, "run/in", 0711), 0);
+}
+
+static void borrow_base(const char *base)
+{
+	owned(free) char *target = datadir_path(&dir, "layers/base-0123456789ab");
+	const char *const argv[] = {"cp", "-a", base, target, NULL};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(proc_run(argv, NULL, NULL, &err), 0);
+	assert_int_equal(symlinkat("base-0123456789ab", dir.fd, "layers/base"), 0);
+}
+
+/* An app layer as the hub writes it: everything belongs to its user. */
+static void make_app_layer(void)
+{
+	static const char *const folders[] = {"layers/" APP, "layers/" APP "/home",
+					      "layers/" APP "/home/user",
+					      "layers/" APP "/home/user/app"};
+	static const char text[] = "hello from the layer\n";
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(mkdirat(dir.fd, folders[i], 0755), 0);
+		assert_int_equal(fchownat(dir.fd, folders[i], dir.owner, dir.group, 0), 0);
+	}
+	assert_int_equal(file_write(dir.fd, "layers/" APP "/home/user/app/hello.txt", text,
+				    strlen(text), 0644, &err),
+			 0);
+	assert_int_equal(
+		fchownat(dir.fd, "layers/" APP "/home/user/app/hello.txt", dir.owner, dir.group, 0),
+		0);
+}
+
+static void fill_spec(struct engine_spec *spec)
+{
+	static const char *const layers[] = {APP};
+
+	*spec = (struct engine_spec){
+		.kind = ENGINE_APP,
+		.space = SPACE,
+		.log = "run-1.log",
+		.layers = {layers[0]},
+		.layer_count = 1,
+		.argv = server,
+		.env = plain_env,
+		.cwd = "/home/user/app",
+		.port = 7860,
+		.limits = {2000, UINT64_C(512) << 20, 128, UINT64_C(1) << 30},
+	};
+}
+
+static int set_up(void **state)
+{
+	const char *base = getenv("ESPACE_TEST_BASE");
+	struct err err = ERR_INIT;
+	struct loop *loop;
+	struct engine *engine;
+
+	log_setup("test", LOG_LEVEL_INFO);
+	umount2(PLACE "/run", MNT_DETACH);
+	assert_int_equal(file_remove_tree(AT_FDCWD, PLACE, &err), 0);
+	if (datadir_claim(PLACE, POOL_FIRST, IDS_FIRST, &err) < 0 ||
+	    datadir_open(PLACE, &dir, &err) < 0)
+		fail_msg("%s", err.text);
+	make_run();
+	make_app_layer();
+	if (base)
+		borrow_base(base);
+	config = (struct runner_config){
+		.dir = &dir,
+		.uv_path = getenv("ESPACE_UV") ? getenv("ESPACE_UV") : "/bin/true",
+		.init_path = "/usr/bin/catatonit",
+		.steps_path = getenv("ESPACE_STEPS"),
+		.hub_port = HUB_PORT,
+		.egress = true,
+	};
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(pipe2(lifeline, O_CLOEXEC), 0);
+	start_runner();
+	assert_int_equal(loop_new(&loop, &err), 0);
+	assert_int_equal(engine_local_new(loop, ends[0], &engine, &err), 0);
+	contract_use(loop, engine);
+	contract.patience_ms = 120 * 1000;
+	fill_spec(&contract.app);
+	contract_wait(was_lost, "first report");
+	engine_local_prepare(engine, on_prepared, NULL);
+	contract_wait(is_prepared, "base system");
+	if (prepare_err.kind != ERR_NONE)
+		fail_msg("%s", prepare_err.text);
+	contract.patience_ms = 20 * 1000;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct err err = ERR_INIT;
+
+	kill_runner();
+	contract.engine->ops->free(contract.engine);
+	loop_free(contract.loop);
+	free(contract.reports);
+	if (runner_stop_all(&config, &err) < 0)
+		print_message("%s\n", err.text);
+	umount2(PLACE "/run", MNT_DETACH);
+	datadir_done(&dir);
+	return file_remove_tree(AT_FDCWD, PLACE, &err);
+}
+
+/* One GET; the answer, or "" where nobody listens. */
+static void get(uint32_t address, uint16_t port, const char *path, struct str *answer)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(address)};
+	owned(close) int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char request[256];
+	char chunk[4096];
+	ssize_t got;
+
+	str_clear(answer);
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return;
+	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\n\r\n", path);
+	if (write(fd, request, strlen(request)) < 0)
+		return;
+	while ((got = read(fd, chunk, sizeof(chunk))) > 0)
+		str_add_n(answer, chunk, (size_t)got);
+}
+
+/* Until it answers; ends the test after some seconds. */
+static void get_patiently(const struct engine_run *run, const char *path, struct str *answer)
+{
+	int64_t until_ms = clock_mono_ms() + 10 * 1000;
+
+	do {
+		get(run->address, run->port, path, answer);
+		if (answer->length == 0)
+			poll(NULL, 0, 1);
+	} while (answer->length == 0 && clock_mono_ms() < until_ms);
+	assert_true(answer->length > 0);
+}
+
+/* Run a program to its end. */
+static const struct engine_run *run_program(const char *key, const char *program)
+{
+	const char *const argv[] = {"/usr/bin/python3", "-c", program, NULL};
+
+	contract.app.argv = argv;
+	contract_submit(key);
+	contract.app.argv = server;
+	contract_wait(contract_has_ended, key);
+	return contract_last(key);
+}
+
+static void read_log(const char *log, struct str *text)
+{
+	owned(free) char *path = mem_format("spaces/" SPACE "/logs/%s", log);
+	struct err err = ERR_INIT;
+
+	str_clear(text);
+	assert_int_equal(file_read(dir.fd, path, text, &err), 0);
+}
+
+static void an_app_answers_with_what_is_in_its_layer(void **state)
+{
+	owned(str_done) struct str answer = str_new(65536);
+	const char *key = CONTRACT_KEY(10);
+	int64_t since_ms = clock_mono_ms();
+	int64_t started_ms;
+
+	contract_submit(key);
+	contract_wait(contract_is_running, key);
+	started_ms = clock_mono_ms() - since_ms;
+	get_patiently(contract_last(key), "/hello.txt", &answer);
+	print_message("started after %lld ms, answered after %lld ms\n", (long long)started_ms,
+		      (long long)(clock_mono_ms() - since_ms));
+	assert_non_null(strstr(answer.data, "hello from the layer"));
+	contract_stop(key);
+	contract_forget(key);
+}
+
+static void its_status_and_output_are_reported(void **state)
+{
+	owned(str_done) struct str log = str_new(1024 * 1024);
+	const struct engine_run *run;
+
+	run = run_program(CONTRACT_KEY(11), "print('now I go'); raise SystemExit(7)");
+	assert_int_equal(run->exit_status, 7);
+	assert_string_equal(run->reason, "");
+	read_log("run-1.log", &log);
+	assert_non_null(strstr(log.data, "stdout F now I go"));
+	contract_forget(CONTRACT_KEY(11));
+}
+
+static void who_takes_too_much_memory_is_named(void **state)
+{
+	const struct engine_run *run;
+
+	run = run_program(CONTRACT_KEY(12), "x = b'1' * (1 << 30)");
+	assert_int_equal(run->exit_status, 128 + 9);
+	assert_true(run->oom);
+	contract_forget(CONTRACT_KEY(12));
+}
+
+/* One claim a line; the first that fails is the status. */
+static void an_app_has_no_rights(void **state)
+{
+	static const char program[] =
+		"import os, socket, ctypes, errno\n"
+		"def must(n, ok):\n"
+		"    if not ok: print('claim', n); os._exit(n)\n"
+		"libc = ctypes.CDLL(None, use_errno=True)\n"
+		"status = dict(l.split(':\\t', 1) for l in open('/proc/self/status') if ':\\t' in "
+		"l)\n"
+		"must(1, os.getuid() == 1000 and os.getgid() == 1000)\n"
+		"must(2, int(status['CapBnd'], 16) == 0 and int(status['CapEff'], 16) == 0)\n"
+		"must(3, status['NoNewPrivs'].strip() == '1' and status['Seccomp'].strip() == "
+		"'2')\n"
+		"must(4, not os.access('/etc', os.W_OK) and os.access('/home/user/app', os.W_OK))\n"
+		"must(5, libc.unshare(0x10000000) == -1 and ctypes.get_errno() == errno.EPERM)\n"
+		"must(6, os.stat('hello.txt').st_uid == 1000)\n"
+		"open('hello.txt', 'w').write('changed')\n"
+		"open('/tmp/x', 'w').write('x')\n"
+		"must(7, os.stat('/usr/bin/python3').st_uid == 0)\n"
+		"must(8, os.getpid() < 10)\n"
+		"def refused(where, port):\n"
+		"    try: socket.create_connection((where, port), 3); return False\n"
+		"    except OSError as e: return not isinstance(e, TimeoutError)\n"
+		"must(9, refused('192.168.7.7', 80))\n"
+		"must(10, refused(open('/etc/resolv.conf').read().split()[1], 22))\n"
+		"gateway = open('/etc/resolv.conf').read().split()[1]\n"
+		"must(11, socket.gethostbyname('hub.espace') == gateway)\n"
+		"must(12, socket.gethostbyname('me-demo.hub.espace') == gateway)\n"
+		"must(13, socket.gethostbyname(socket.gethostname()).startswith('10.213.'))\n"
+		"must(14, len([i for i in socket.if_nameindex()]) == 2)\n";
+	const struct engine_run *run = run_program(CONTRACT_KEY(13), program);
+
+	assert_string_equal(run->reason, "");
+	assert_int_equal(run->exit_status, 0);
+	contract_forget(CONTRACT_KEY(13));
+}
+
+static void its_disk_is_bounded(void **state)
+{
+	static const char program[] =
+		"import errno\n"
+		"try:\n"
+		"    f = open('big', 'wb')\n"
+		"    for i in range(200): f.write(bytes(1 << 20)); f.flush()\n"
+		"except OSError as e: raise SystemExit(e.errno)\n";
+	const struct engine_run *run;
+
+	contract.app.limits.disk_bytes = UINT64_C(64) << 20;
+	run = run_program(CONTRACT_KEY(14), program);
+	contract.app.limits.disk_bytes = UINT64_C(1) << 30;
+	assert_int_equal(run->exit_status, ENOSPC);
+	contract_forget(CONTRACT_KEY(14));
+}
+
+static void a_program_that_is_not_there_is_a_failed_start(void **state)
+{
+	static const char *const argv[] = {"/no/such/program", NULL};
+	const struct engine_run *run;
+
+	contract.app.argv = argv;
+	contract_submit(CONTRACT_KEY(15));
+	contract.app.argv = server;
+	contract_wait(contract_has_ended, CONTRACT_KEY(15));
+	run = contract_last(CONTRACT_KEY(15));
+	assert_int_not_equal(run->exit_status, 0);
+	contract_forget(CONTRACT_KEY(15));
+}
+
+static void a_malformed_run_ends_with_the_reason(void **state)
+{
+	const struct engine_run *run;
+
+	contract.app.cwd = "/../etc";
+	contract_submit(CONTRACT_KEY(16));
+	contract.app.cwd = "/home/user/app";
+	contract_wait(contract_has_ended, CONTRACT_KEY(16));
+	run = contract_last(CONTRACT_KEY(16));
+	assert_int_equal(run->exit_status, -1);
+	assert_non_null(strstr(run->reason, "working directory"));
+	contract_forget(CONTRACT_KEY(16));
+}
+
+static void two_apps_cannot_reach_each_other(void **state)
+{
+	static const char program[] = "import socket, sys\n"
+				      "try: socket.create_connection((sys.argv[1], 7860), 2)\n"
+				      "except OSError: raise SystemExit(3)\n";
+	const char *const argv[] = {"/usr/bin/python3", "-c", program, NULL, NULL};
+	const char *arguments[5];
+	char address[INET_ADDRSTRLEN];
+	struct in_addr in;
+
+	contract_submit(CONTRACT_KEY(17));
+	contract_wait(contract_is_running, CONTRACT_KEY(17));
+	in.s_addr = htonl(contract_last(CONTRACT_KEY(17))->address);
+	inet_ntop(AF_INET, &in, address, sizeof(address));
+	memcpy(arguments, argv, sizeof(argv));
+	arguments[3] = address;
+	contract.app.argv = arguments;
+	contract_submit(CONTRACT_KEY(18));
+	contract.app.argv = server;
+	contract_wait(contract_has_ended, CONTRACT_KEY(18));
+	assert_int_equal(contract_last(CONTRACT_KEY(18))->exit_status, 3);
+	contract_forget(CONTRACT_KEY(18));
+	contract_stop(CONTRACT_KEY(17));
+	contract_forget(CONTRACT_KEY(17));
+}
+
+static void restart_runner(void)
+{
+	contract.lost = 0;
+	start_runner();
+	contract_wait(was_lost, "report of the new runner");
+}
+
+static void a_new_runner_adopts_what_runs(void **state)
+{
+	owned(str_done) struct str answer = str_new(65536);
+	const char *key = CONTRACT_KEY(20);
+	struct engine_run before;
+
+	contract_submit(key);
+	contract_wait(contract_is_running, key);
+	before = *contract_last(key);
+	get_patiently(&before, "/hello.txt", &answer);
+	kill_runner();
+	get_patiently(&before, "/hello.txt", &answer);
+	restart_runner();
+	assert_int_equal(contract_observed(key), 1);
+	get_patiently(&before, "/hello.txt", &answer);
+	contract_stop(key);
+	assert_int_equal(contract_last(key)->started_ms, before.started_ms);
+	assert_int_equal(contract_last(key)->address, before.address);
+	contract_forget(key);
+}
+
+static void what_ended_meanwhile_has_its_status(void **state)
+{
+	static const char program[] = "import time; time.sleep(0.3); raise SystemExit(9)";
+	static const char *const argv[] = {"/usr/bin/python3", "-c", program, NULL};
+	const char *key = CONTRACT_KEY(21);
+	owned(free) char *status = datadir_path(&dir, "run/exit/%s", key);
+
+	contract.app.argv = argv;
+	contract_submit(key);
+	contract.app.argv = server;
+	contract_wait(contract_is_running, key);
+	kill_runner();
+	while (!file_exists(AT_FDCWD, status))
+		poll(NULL, 0, 5);
+	restart_runner();
+	if (!contract_has_ended(key))
+		contract_wait(contract_has_ended, key);
+	assert_int_equal(contract_last(key)->exit_status, 9);
+	contract_forget(key);
+}
+
+static void fill_build(struct engine_spec *build, const char *layer, const char *cache)
+{
+	fill_spec(build);
+	build->kind = ENGINE_BUILD;
+	build->log = "build-1.log";
+	build->layer_count = 0;
+	build->port = 0;
+	build->cwd = "/build";
+	build->result = layer;
+	build->cache = cache;
+	snprintf(build->key, sizeof(build->key), "%s", layer);
+}
+
+static const struct engine_run *build(const struct engine_spec *spec)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(contract.engine->ops->submit(contract.engine, spec, &err), 0);
+	contract_wait(contract_has_ended, spec->key);
+	return contract_last(spec->key);
+}
+
+static void a_build_makes_a_layer(void **state)
+{
+	static const char program[] =
+		"import os\n"
+		"assert os.getuid() == 0 and open('/in/requirements.txt').read() == 'gradio'\n"
+		"os.makedirs('/build/out-" ENV_A "/opt/venv')\n"
+		"open('/build/cache/wheel', 'w').write('x')\n"
+		"os.link('/build/cache/wheel', '/build/out-" ENV_A "/opt/venv/wheel')\n"
+		"assert os.access('/usr/local/bin/uv', os.X_OK)\n";
+	static const char *const argv[] = {"/run/steps", "One",       "--",  "/usr/bin/python3",
+					   "-c",         program,     ";;",  "Two",
+					   "--",         "/bin/echo", "two", NULL};
+	owned(str_done) struct str log = str_new(1024 * 1024);
+	struct engine_spec spec;
+	const struct engine_run *run;
+	struct stat st;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(mkdirat(dir.fd, "run/in/" ENV_A, 0755), 0);
+	assert_int_equal(
+		file_write(dir.fd, "run/in/" ENV_A "/requirements.txt", "gradio", 6, 0644, &err),
+		0);
+	fill_build(&spec, ENV_A, "shared");
+	spec.argv = argv;
+	run = build(&spec);
+	read_log("build-1.log", &log);
+	if (run->exit_status != 0)
+		fail_msg("%d %s\n%s", run->exit_status, run->reason, log.data);
+	assert_non_null(strstr(log.data, "==> One"));
+	assert_non_null(strstr(log.data, "==> Two"));
+	assert_int_equal(fstatat(dir.fd, "layers/" ENV_A "/opt/venv/wheel", &st, 0), 0);
+	assert_int_equal(st.st_nlink, 2);
+	assert_int_equal(st.st_uid, dir.ids_base);
+	contract_forget(ENV_A);
+
+	/* There now: the same build ends at once. */
+	contract.report_count = 0;
+	run = build(&spec);
+	assert_int_equal(run->exit_status, 0);
+	assert_int_equal(run->started_ms, 0);
+	contract_forget(ENV_A);
+}
+
+static void a_failed_build_leaves_nothing(void **state)
+{
+	static const char program[] = "import os\n"
+				      "assert os.getuid() == 1000\n"
+				      "open('/build/out-" ENV_B "/file', 'w')\n"
+				      "raise SystemExit(5)\n";
+	static const char *const argv[] = {"/run/steps", "One",   "--", "/usr/bin/python3",
+					   "-c",         program, NULL};
+	struct engine_spec spec;
+
+	fill_build(&spec, ENV_B, SPACE);
+	spec.argv = argv;
+	assert_int_equal(build(&spec)->exit_status, 5);
+	assert_false(file_exists(dir.fd, "cache/" SPACE "/out-" ENV_B));
+	assert_false(file_exists(dir.fd, "layers/" ENV_B));
+	contract_forget(ENV_B);
+}
+
+static bool in_list(const char *const *argv, const char *word)
+{
+	owned(str_done) struct str output = str_new(4 * 1024 * 1024);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(proc_run(argv, NULL, &output, &err), 0);
+	return strstr(output.data, word) != NULL;
+}
+
+static void stop_all_leaves_nothing(void **state)
+{
+	static const char *const processes[] = {"ps", "-eo", "args", NULL};
+	static const char *const links[] = {"ip", "link", NULL};
+	static const char *const tables[] = {"nft", "list", "tables", NULL};
+	static const char *const cgroups[] = {"find", "/sys/fs/cgroup", "-maxdepth", "2", NULL};
+	static const char *const mounts[] = {"cat", "/proc/self/mountinfo", NULL};
+	struct err err = ERR_INIT;
+	int64_t since_ms;
+
+	for (int i = 30; i < 33; i++) {
+		char key[ENGINE_KEY_ROOM];
+
+		snprintf(key, sizeof(key), SPACE "-%d", i);
+		contract_submit(key);
+		contract_wait(contract_is_running, key);
+	}
+	assert_true(in_list(links, dir.instance) && in_list(cgroups, dir.instance));
+	assert_int_equal(contract.engine->ops->suspend(contract.engine, SPACE "-31", &err), 0);
+	contract_wait(contract_is_frozen, SPACE "-31");
+	kill_runner();
+	since_ms = clock_mono_ms();
+	for (int i = 0; i < 2; i++)
+		if (runner_stop_all(&config, &err) < 0)
+			fail_msg("%s", err.text);
+	print_message("stopped after %lld ms\n", (long long)(clock_mono_ms() - since_ms));
+	assert_false(in_list(processes, PLACE));
+	assert_false(in_list(links, dir.instance));
+	assert_false(in_list(tables, dir.instance));
+	assert_false(in_list(cgroups, dir.instance));
+	assert_false(in_list(mounts, PLACE "/run/"));
+	assert_int_equal(umount2(PLACE "/run", 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_app_answers_with_what_is_in_its_layer),
+		CONTRACT_TESTS,
+		cmocka_unit_test(its_status_and_output_are_reported),
+		cmocka_unit_test(who_takes_too_much_memory_is_named),
+		cmocka_unit_test(an_app_has_no_rights),
+		cmocka_unit_test(its_disk_is_bounded),
+		cmocka_unit_test(a_program_that_is_not_there_is_a_failed_start),
+		cmocka_unit_test(a_malformed_run_ends_with_the_reason),
+		cmocka_unit_test(two_apps_cannot_reach_each_other),
+		cmocka_unit_test(a_new_runner_adopts_what_runs),
+		cmocka_unit_test(what_ended_meanwhile_has_its_status),
+		cmocka_unit_test(a_build_makes_a_layer),
+		cmocka_unit_test(a_failed_build_leaves_nothing),
+		cmocka_unit_test(stop_all_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
