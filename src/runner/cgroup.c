@@ -1,0 +1,204 @@
+#include "runner/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+#define ROOT "/sys/fs/cgroup"
+
+enum {
+	FREEZE_TIMEOUT_MS = 2000,
+	KILL_TIMEOUT_MS = 10 * 1000, /* a process in the kernel's hands may take its time */
+	POLL_US = 500,
+	PROCS_MAX_BYTES = 4 * 1024 * 1024,
+};
+
+static bool is_v2(void)
+{
+	struct statfs fs;
+
+	return statfs(ROOT, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+bool cgroup_counts_swap(void)
+{
+	return is_v2() || file_exists(AT_FDCWD, ROOT "/memory/memory.memsw.limit_in_bytes");
+}
+
+/* The folder of a run in a hierarchy of v1 (NULL for v2). For free(). */
+static char *folder_of(const struct datadir *dir, const char *hierarchy, const char *key)
+{
+	return mem_format(ROOT "%s%s/espace-%s%s%s", hierarchy ? "/" : "",
+			  hierarchy ? hierarchy : "", dir->instance, key ? "/" : "",
+			  key ? key : "");
+}
+
+/* The hierarchy that tells who is in a cgroup; all of v1 do, and the freezer freezes too. */
+static char *main_folder(const struct datadir *dir, const char *key)
+{
+	return folder_of(dir, is_v2() ? NULL : "freezer", key);
+}
+
+static void pause_a_little(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = POLL_US * 1000}, NULL);
+}
+
+static int write_text(const char *folder, const char *file, const char *text, struct err *err)
+{
+	owned(free) char *path = mem_format("%s/%s", folder, file);
+	owned(close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, "there is no cgroup")
+				       : err_sys(err, "open %s", file);
+	return file_put(fd, text, strlen(text), err) < 0 ? err_in(err, "%s", file) : 0;
+}
+
+/* Is `text` a line of the file, or its start? */
+static bool holds(const char *folder, const char *file, const char *text)
+{
+	owned(free) char *path = mem_format("%s/%s", folder, file);
+	owned(str_done) struct str content = str_new(4096);
+	struct err err = ERR_INIT; /* gone: it holds nothing */
+
+	return file_read(AT_FDCWD, path, &content, &err) == 0 && strstr(content.data, text);
+}
+
+int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen, struct err *err)
+{
+	owned(free) char *folder = main_folder(dir, key);
+	bool v2 = is_v2();
+	const char *file = v2 ? "cgroup.freeze" : "freezer.state";
+	const char *state_file = v2 ? "cgroup.events" : "freezer.state";
+	const char *text = v2 ? (frozen ? "1" : "0") : frozen ? "FROZEN" : "THAWED";
+	const char *state = v2 ? (frozen ? "frozen 1" : "frozen 0") : text;
+	int64_t until_ms = clock_mono_ms() + FREEZE_TIMEOUT_MS;
+
+	if (write_text(folder, file, text, err) < 0)
+		return -1;
+	while (!holds(folder, state_file, state)) {
+		if (clock_mono_ms() > until_ms)
+			return err_set(err, ERR_SYSTEM, "run %s does not %s", key,
+				       frozen ? "freeze" : "thaw");
+		pause_a_little();
+	}
+	return 0;
+}
+
+/* Send SIGKILL to all in one cgroup; returns how many there were. */
+static size_t kill_members(const char *folder)
+{
+	owned(free) char *path = mem_format("%s/cgroup.procs", folder);
+	owned(str_done) struct str procs = str_new(PROCS_MAX_BYTES);
+	struct err err = ERR_INIT; /* no such cgroup: nobody in it */
+	size_t count = 0;
+	char *at;
+
+	if (file_read(AT_FDCWD, path, &procs, &err) < 0)
+		return 0;
+	at = procs.data;
+	while (*at) {
+		pid_t pid = (pid_t)strtol(at, &at, 10);
+
+		if (pid > 1 && kill(pid, SIGKILL) == 0)
+			count++;
+		at += strspn(at, "\n");
+	}
+	return count;
+}
+
+/* Call `each` for a cgroup and all below it, the lowest first; returns the sum. */
+static size_t walk(const char *folder, size_t (*each)(const char *folder))
+{
+	DIR *dir = opendir(folder);
+	struct dirent *entry;
+	size_t sum = 0;
+
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		owned(free) char *path = NULL;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		path = mem_format("%s/%s", folder, entry->d_name);
+		sum += walk(path, each);
+	}
+	closedir(dir);
+	return sum + each(folder);
+}
+
+static size_t thaw(const char *folder)
+{
+	struct err err = ERR_INIT; /* not frozen, or gone: as good */
+
+	(void)!write_text(folder, is_v2() ? "cgroup.freeze" : "freezer.state",
+			  is_v2() ? "0" : "THAWED", &err);
+	return 0;
+}
+
+int cgroup_kill(const struct datadir *dir, const char *key, struct err *err)
+{
+	owned(free) char *folder = main_folder(dir, key);
+	int64_t until_ms = clock_mono_ms() + KILL_TIMEOUT_MS;
+
+	/* Frozen processes of v1 die only once they are thawed. */
+	walk(folder, thaw);
+	while (walk(folder, kill_members) > 0) {
+		if (clock_mono_ms() > until_ms)
+			return err_set(err, ERR_SYSTEM, "processes of %s do not end",
+				       key ? key : "the instance");
+		pause_a_little();
+	}
+	return 0;
+}
+
+static size_t remove_one(const char *folder)
+{
+	return rmdir(folder) < 0 && errno != ENOENT;
+}
+
+static bool is_gone(const char *folder)
+{
+	/* A cgroup may be busy for a moment after its last process has ended. */
+	int64_t until_ms = clock_mono_ms() + FREEZE_TIMEOUT_MS;
+
+	while (walk(folder, remove_one) > 0) {
+		if (clock_mono_ms() > until_ms)
+			return false;
+		pause_a_little();
+	}
+	return true;
+}
+
+int cgroup_remove(const struct datadir *dir, const char *key, struct err *err)
+{
+	owned(free) char *own = folder_of(dir, NULL, key);
+	DIR *root = is_v2() ? NULL : opendir(ROOT);
+	struct dirent *entry;
+	bool gone = is_gone(own);
+
+	while (root && (entry = readdir(root))) {
+		owned(free) char *folder = NULL;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		folder = folder_of(dir, entry->d_name, key);
+		gone = is_gone(folder) && gone;
+	}
+	if (root)
+		closedir(root);
+	return gone ? 0
+		    : err_set(err, ERR_SYSTEM, "a cgroup of %s stays", key ? key : "the instance");
+}

@@ -1,0 +1,494 @@
+#include "runner/fleet.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "runner/beneath.h"
+#include "runner/cgroup.h"
+#include "runner/check.h"
+#include "runner/container.h"
+#include "runner/output.h"
+#include "runner/record.h"
+#include "runner/slots.h"
+#include "runner/start.h"
+
+#define SLOT_FILE "run/slot"
+
+enum {
+	LOG_CHECK_MS = 1000,
+	HEAR_CHECK_MS = 10,
+	LOG_MAX_BYTES = 16 * 1024 * 1024, /* one log; what passes it begins anew */
+};
+
+enum phase {
+	PHASE_WAITING,   /* for the base system */
+	PHASE_STARTING,  /* in a worker's hands */
+	PHASE_LIVE,      /* its monitor is watched */
+	PHASE_FINISHING, /* in a worker's hands */
+	PHASE_ENDED,     /* waits for forget */
+};
+
+struct run {
+	struct run *next;
+	struct fleet *fleet;
+	struct record record;
+	enum phase phase;
+	/* The request, until the process is started; it may hold secrets. */
+	struct str message;
+	struct request request;
+	struct request_spec spec;
+	char base[ENGINE_NAME_ROOM];
+	const char *lost_reason;
+	int conmon_fd;  /* pidfd of the monitor */
+	int process_fd; /* pidfd of the container's init, -1 once it is gone */
+	int log_fd;
+	struct loop_fd *watch;
+	struct loop_timer *kill_timer;
+	bool stopping;
+	bool asked; /* SIGTERM has been sent */
+	uint32_t grace_ms;
+	int64_t kill_at_ms;
+};
+
+struct fleet {
+	struct fleet_setup setup;
+	struct slots *slots;
+	struct run *first;
+	struct loop_timer *log_timer;
+	char base[ENGINE_NAME_ROOM]; /* "" while there is none */
+};
+
+static void begin_finish(struct run *run, const char *lost_reason);
+static void do_stop(struct run *run);
+
+static struct run *find(struct fleet *fleet, const char *key)
+{
+	for (struct run *run = fleet->first; run; run = run->next)
+		if (strcmp(run->record.run.key, key) == 0)
+			return run;
+	return NULL;
+}
+
+static void changed(struct run *run)
+{
+	run->fleet->setup.changed(run->fleet->setup.arg, &run->record.run);
+}
+
+static void drop_request(struct run *run)
+{
+	explicit_bzero(run->message.data, run->message.length);
+	request_spec_done(&run->spec);
+	request_done(&run->request);
+	str_done(&run->message);
+}
+
+static void unwatch(struct run *run)
+{
+	int *fds[] = {&run->conmon_fd, &run->process_fd, &run->log_fd};
+
+	loop_fd_remove(take(run->watch));
+	loop_timer_clear(run->kill_timer);
+	for (size_t i = 0; i < 3; i++) {
+		own_close(fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+static void run_free(struct run *run)
+{
+	unwatch(run);
+	drop_request(run);
+	loop_timer_free(run->kill_timer);
+	free(run);
+}
+
+static void send_signal(struct run *run, int number)
+{
+	if (run->process_fd >= 0)
+		pidfd_send_signal(run->process_fd, number, NULL, 0);
+}
+
+/* The next step of a stop: SIGTERM as soon as it is heard, SIGKILL when the grace is over. */
+static void stop_step(void *arg)
+{
+	struct run *run = arg;
+	int64_t left_ms = run->kill_at_ms - clock_mono_ms();
+
+	if (left_ms <= 0) {
+		send_signal(run, SIGKILL);
+		return;
+	}
+	if (!run->asked && container_hears(run->record.pid)) {
+		send_signal(run, SIGTERM);
+		run->asked = true;
+	}
+	loop_timer_set(run->kill_timer,
+		       run->asked || left_ms < HEAR_CHECK_MS ? left_ms : HEAR_CHECK_MS);
+}
+
+static struct run *add_run(struct fleet *fleet, const struct record *record)
+{
+	struct run *run = mem_new(struct run);
+
+	run->fleet = fleet;
+	run->record = *record;
+	run->message = str_new(REQUEST_MAX);
+	run->conmon_fd = run->process_fd = run->log_fd = -1;
+	run->kill_timer = loop_timer_new(fleet->setup.loop, stop_step, run);
+	run->next = fleet->first;
+	fleet->first = run;
+	return run;
+}
+
+/* The worker's part of an end. */
+static void finish_work(void *arg)
+{
+	struct run *run = arg;
+
+	start_finish(run->fleet->setup.config->dir, &run->record, run->lost_reason);
+}
+
+static void finish_done(void *arg)
+{
+	struct run *run = arg;
+
+	run->phase = PHASE_ENDED;
+	slots_release(run->fleet->slots, run->record.slot, clock_mono_ms());
+	changed(run);
+}
+
+static void begin_finish(struct run *run, const char *lost_reason)
+{
+	unwatch(run);
+	run->phase = PHASE_FINISHING;
+	run->lost_reason = lost_reason;
+	pool_add(run->fleet->setup.pool,
+		 &(struct pool_job){.work = finish_work, .done = finish_done, .arg = run});
+}
+
+static void conmon_ended(void *arg, uint32_t events)
+{
+	begin_finish(arg, "the monitor of the run was killed");
+}
+
+/* Watch the monitor of a started run. Fails where it is gone already. */
+static int go_live(struct run *run, struct err *err)
+{
+	const struct datadir *dir = run->fleet->setup.config->dir;
+	struct record *record = &run->record;
+	struct err ignored = ERR_INIT;
+
+	run->conmon_fd = container_open_process(record->conmon, record->conmon_start);
+	run->process_fd = container_open_process(record->pid, record->pid_start);
+	if (run->conmon_fd < 0)
+		return err_set(err, ERR_NOT_FOUND, "the monitor of the run is gone");
+	/* For its bound only; a log that can't be opened now is written by conmon all the same. */
+	if (beneath_open_log(dir, record->run.space, record->log, &run->log_fd, &ignored) < 0)
+		log_warn("runner.log", "run=%s error=%s", record->run.key, ignored.text);
+	run->phase = PHASE_LIVE;
+	return loop_fd_add(run->fleet->setup.loop, run->conmon_fd, EPOLLIN, conmon_ended, run,
+			   &run->watch, err);
+}
+
+static void start_work(void *arg)
+{
+	struct run *run = arg;
+	const struct start_plan plan = {
+		.config = run->fleet->setup.config,
+		.spec = &run->spec.spec,
+		.seccomp = run->fleet->setup.seccomp,
+		.base = run->base,
+	};
+
+	start_run(&plan, &run->record);
+}
+
+static void start_done(void *arg)
+{
+	struct run *run = arg;
+	struct err err = ERR_INIT;
+
+	drop_request(run);
+	if (run->record.run.state == ENGINE_ENDED) {
+		finish_done(run);
+		return;
+	}
+	changed(run);
+	if (go_live(run, &err) < 0)
+		begin_finish(run, err.kind == ERR_NOT_FOUND ? "the monitor of the run was killed"
+							    : "the run could not be watched");
+	else if (run->stopping)
+		do_stop(run);
+}
+
+static void begin_start(struct run *run)
+{
+	snprintf(run->base, sizeof(run->base), "%s", run->fleet->base);
+	run->phase = PHASE_STARTING;
+	pool_add(run->fleet->setup.pool,
+		 &(struct pool_job){.work = start_work, .done = start_done, .arg = run});
+}
+
+/* An end without a process: nothing to clean up but the record. */
+static void end_unstarted(struct run *run, int status, const char *reason)
+{
+	struct engine_run *public = &run->record.run;
+	struct err err = ERR_INIT;
+
+	drop_request(run);
+	public->state = ENGINE_ENDED;
+	public->exit_status = status;
+	public->ended_ms = clock_wall_ms();
+	snprintf(public->reason, sizeof(public->reason), "%.*s", (int)sizeof(public->reason) - 1,
+		 reason);
+	if (record_write(run->fleet->setup.config->dir, &run->record, &err) < 0)
+		log_error("runner.record", "run=%s error=%s", public->key, err.text);
+	finish_done(run);
+}
+
+void fleet_base(struct fleet *fleet, const char *name, const struct err *err)
+{
+	if (name)
+		snprintf(fleet->base, sizeof(fleet->base), "%s", name);
+	for (struct run *run = fleet->first; run; run = run->next) {
+		if (run->phase != PHASE_WAITING)
+			continue;
+		if (name)
+			begin_start(run);
+		else
+			end_unstarted(run, -1, err->text);
+	}
+}
+
+/* The position outlives us, so that a slot rests over our restart too. */
+static int take_slot(struct fleet *fleet, unsigned *slot, struct err *err)
+{
+	const struct datadir *dir = fleet->setup.config->dir;
+	char text[16];
+
+	if (slots_take(fleet->slots, clock_mono_ms(), slot, err) < 0)
+		return -1;
+	snprintf(text, sizeof(text), "%u\n", *slot);
+	if (file_write(dir->fd, SLOT_FILE, text, strlen(text), 0600, err) < 0) {
+		slots_release(fleet->slots, *slot, clock_mono_ms());
+		return -1;
+	}
+	return 0;
+}
+
+static unsigned last_slot(const struct datadir *dir)
+{
+	owned(str_done) struct str text = str_new(16);
+	struct err err = ERR_INIT; /* the first start on this machine */
+
+	return file_read(dir->fd, SLOT_FILE, &text, &err) < 0
+		       ? 0
+		       : (unsigned)strtoul(text.data, NULL, 10);
+}
+
+static void begin(struct run *run)
+{
+	struct fleet *fleet = run->fleet;
+
+	if (run->spec.spec.result &&
+	    output_exists(fleet->setup.config->dir, run->spec.spec.result)) {
+		end_unstarted(run, 0, "");
+	} else if (fleet->base[0]) {
+		begin_start(run);
+	} else {
+		run->phase = PHASE_WAITING;
+		fleet->setup.need_base(fleet->setup.arg);
+	}
+}
+
+int fleet_submit(struct fleet *fleet, const void *message, size_t length, struct err *err)
+{
+	struct record record = {0};
+	struct run *run = add_run(fleet, &record); /* the texts live in its message */
+	const struct engine_spec *spec = &run->spec.spec;
+	bool exists = false;
+	unsigned slot;
+
+	str_add_n(&run->message, message, length);
+	if (request_parse(run->message.data, run->message.length, &run->request, err) == 0 &&
+	    request_get_spec(&run->request, &run->spec, err) == 0 && check_spec(spec, err) == 0 &&
+	    !(exists = find(fleet, spec->key) != NULL) && take_slot(fleet, &slot, err) == 0) {
+		run->record = record_of(spec, slot);
+		if (record_write(fleet->setup.config->dir, &run->record, err) == 0) {
+			begin(run);
+			return 0;
+		}
+		slots_release(fleet->slots, slot, clock_mono_ms());
+	}
+	fleet->first = run->next;
+	run_free(run);
+	return exists ? 0 : -1;
+}
+
+static void do_stop(struct run *run)
+{
+	const struct datadir *dir = run->fleet->setup.config->dir;
+	struct err err = ERR_INIT;
+
+	/* A frozen process gets its signals once it is thawed. */
+	if (run->record.run.state == ENGINE_FROZEN &&
+	    cgroup_freeze(dir, run->record.run.key, false, &err) < 0)
+		log_warn("runner.stop", "run=%s error=%s", run->record.run.key, err.text);
+	run->kill_at_ms = clock_mono_ms() + run->grace_ms;
+	stop_step(run);
+}
+
+void fleet_stop(struct fleet *fleet, const char *key, uint32_t grace_ms)
+{
+	struct run *run = find(fleet, key);
+
+	if (!run)
+		return;
+	run->stopping = true;
+	run->grace_ms = grace_ms;
+	if (run->phase == PHASE_WAITING)
+		end_unstarted(run, -1, "stopped before it started");
+	else if (run->phase == PHASE_LIVE)
+		do_stop(run);
+}
+
+int fleet_freeze(struct fleet *fleet, const char *key, bool frozen, struct err *err)
+{
+	enum engine_state wanted = frozen ? ENGINE_FROZEN : ENGINE_RUNNING;
+	struct run *run = find(fleet, key);
+
+	if (!run || run->phase != PHASE_LIVE || run->record.run.state == wanted)
+		return 0;
+	if (cgroup_freeze(fleet->setup.config->dir, key, frozen, err) < 0)
+		return -1;
+	run->record.run.state = wanted;
+	changed(run);
+	return record_write(fleet->setup.config->dir, &run->record, err);
+}
+
+int fleet_forget(struct fleet *fleet, const char *key, struct err *err)
+{
+	for (struct run **at = &fleet->first; *at; at = &(*at)->next) {
+		struct run *run = *at;
+
+		if (strcmp(run->record.run.key, key) != 0)
+			continue;
+		if (run->phase != PHASE_ENDED)
+			return err_set(err, ERR_BUSY, "run %s has not ended", key);
+		if (record_remove(fleet->setup.config->dir, key, err) < 0)
+			return -1;
+		*at = run->next;
+		run_free(run);
+		return 0;
+	}
+	return 0;
+}
+
+void fleet_each(struct fleet *fleet, void (*each)(void *arg, const struct engine_run *run),
+		void *arg)
+{
+	for (struct run *run = fleet->first; run; run = run->next)
+		each(arg, &run->record.run);
+}
+
+/* A log that grows without end is emptied; conmon appends, so it goes on at the start. */
+static void bound_logs(void *arg)
+{
+	struct fleet *fleet = arg;
+
+	for (struct run *run = fleet->first; run; run = run->next) {
+		struct stat st;
+
+		if (run->log_fd >= 0 && fstat(run->log_fd, &st) == 0 &&
+		    st.st_size > LOG_MAX_BYTES && ftruncate(run->log_fd, 0) == 0)
+			log_warn("runner.log", "run=%s emptied=%lld", run->record.run.key,
+				 (long long)st.st_size);
+	}
+	loop_timer_set(fleet->log_timer, LOG_CHECK_MS);
+}
+
+static void adopt(struct fleet *fleet, const struct record *record)
+{
+	struct run *run = add_run(fleet, record);
+	struct err err = ERR_INIT;
+
+	if (record->run.state == ENGINE_ENDED) {
+		run->phase = PHASE_ENDED;
+		return;
+	}
+	slots_hold(fleet->slots, record->slot);
+	if (record->run.state == ENGINE_STARTING)
+		begin_finish(run, "the runner was restarted while the run started");
+	else if (go_live(run, &err) < 0)
+		begin_finish(run, "the run was lost while the runner was away");
+	log_info("runner.adopt", "run=%s slot=%u live=%d", record->run.key, record->slot,
+		 run->phase == PHASE_LIVE);
+}
+
+static int adopt_all(struct fleet *fleet, struct err *err)
+{
+	const struct datadir *dir = fleet->setup.config->dir;
+	owned(free) char *path = datadir_path(dir, "run/bundles");
+	DIR *bundles = opendir(path);
+	struct dirent *entry;
+
+	if (!bundles)
+		return err_sys(err, "list the bundles");
+	while ((entry = readdir(bundles))) {
+		struct record record = {0};
+		struct err bad = ERR_INIT;
+
+		if (check_key(entry->d_name, &bad) < 0)
+			continue;
+		if (record_read(dir, entry->d_name, &record, &bad) == 0) {
+			adopt(fleet, &record);
+			continue;
+		}
+		/* Cut off between folder and record: there can't be a process yet. */
+		log_warn("runner.adopt", "run=%s error=%s", entry->d_name, bad.text);
+		if (record_remove(dir, entry->d_name, &bad) < 0)
+			log_error("runner.adopt", "run=%s error=%s", entry->d_name, bad.text);
+	}
+	closedir(bundles);
+	return 0;
+}
+
+int fleet_new(const struct fleet_setup *setup, struct fleet **out, struct err *err)
+{
+	owned(fleet_free) struct fleet *fleet = mem_new(struct fleet);
+
+	fleet->setup = *setup;
+	fleet->slots = slots_new(last_slot(setup->config->dir));
+	fleet->log_timer = loop_timer_new(setup->loop, bound_logs, fleet);
+	loop_timer_set(fleet->log_timer, LOG_CHECK_MS);
+	if (adopt_all(fleet, err) < 0)
+		return -1;
+	*out = take(fleet);
+	return 0;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+	if (!fleet)
+		return;
+	while (fleet->first) {
+		struct run *run = fleet->first;
+
+		fleet->first = run->next;
+		run_free(run);
+	}
+	loop_timer_free(fleet->log_timer);
+	slots_free(fleet->slots);
+	free(fleet);
+}

@@ -1,0 +1,277 @@
+#include "runner/network.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/proc.h"
+
+enum {
+	PREFIX = 20, /* DATADIR_SLOTS addresses */
+	GATEWAY_SLOT = 1,
+	ADDRESS_ROOM = 16,
+	RULES_MAX_BYTES = 64 * 1024,
+	OUTPUT_MAX_BYTES = 64 * 1024,
+};
+
+/* Ranges that belong to the site or the machine (RFC 1918, 6598, 3927, 1122), and multicast. */
+#define PRIVATE_RANGES                                                                       \
+	"0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, " \
+	"192.168.0.0/16, 224.0.0.0/3"
+
+static const char *address_text(uint32_t address, char out[static ADDRESS_ROOM])
+{
+	struct in_addr in = {.s_addr = htonl(address)};
+
+	return inet_ntop(AF_INET, &in, out, ADDRESS_ROOM);
+}
+
+static void bridge_name(const struct datadir *dir, char out[static IFNAMSIZ])
+{
+	snprintf(out, IFNAMSIZ, "es-%s", dir->instance);
+}
+
+static void port_name(const struct datadir *dir, unsigned slot, char out[static IFNAMSIZ])
+{
+	snprintf(out, IFNAMSIZ, "es%sv%u", dir->instance, slot);
+}
+
+static int ip_batch(const char *commands, struct err *err)
+{
+	static const char *const argv[] = {"ip", "-batch", "-", NULL};
+	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
+
+	return proc_run(argv, commands, &output, err);
+}
+
+static bool link_exists(const char *name)
+{
+	owned(free) char *path = mem_format("/sys/class/net/%s", name);
+
+	return file_exists(AT_FDCWD, path);
+}
+
+static int set_sysctl(const char *link, const char *family, const char *name, const char *value,
+		      struct err *err)
+{
+	owned(free) char *path = mem_format("/proc/sys/net/%s/conf/%s/%s", family, link, name);
+	owned(close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "open setting %s of %s", name, link);
+	return file_put(fd, value, strlen(value), err);
+}
+
+void network_rules(const struct runner_config *config, struct str *out)
+{
+	const struct datadir *dir = config->dir;
+	char bridge[IFNAMSIZ];
+	char gateway[ADDRESS_ROOM];
+	char network[ADDRESS_ROOM];
+	char table[32];
+
+	bridge_name(dir, bridge);
+	address_text(datadir_address(dir, GATEWAY_SLOT), gateway);
+	address_text(dir->network, network);
+	snprintf(table, sizeof(table), "inet espace_%s", dir->instance);
+	str_addf(out, "add table %s\ndelete table %s\ntable %s {\n", table, table, table);
+	str_addf(out,
+		 "chain input { type filter hook input priority -5; iifname \"%s\" jump "
+		 "from_space; }\n"
+		 "chain from_space {\n"
+		 " ct state established,related accept\n"
+		 " ip daddr %s tcp dport { %u, 53 } accept\n"
+		 " ip daddr %s udp dport 53 accept\n"
+		 " reject with icmpx admin-prohibited\n}\n",
+		 bridge, gateway, config->hub_port, gateway);
+	str_addf(out,
+		 "chain forward { type filter hook forward priority -5;\n"
+		 " iifname \"%s\" jump out_space\n"
+		 " oifname \"%s\" ct state established,related accept\n"
+		 " oifname \"%s\" drop\n}\n",
+		 bridge, bridge, bridge);
+	str_addf(out, "chain out_space {\n oifname \"%s\" drop\n", bridge);
+	for (const char *const *at = config->allow; at && *at; at++)
+		str_addf(out, " ip daddr %s accept\n", *at);
+	str_add(out, " meta nfproto ipv6 reject with icmpx admin-prohibited\n"
+		     " ip daddr { " PRIVATE_RANGES " } reject with icmpx admin-prohibited\n");
+	str_add(out, config->egress ? " accept\n}\n" : " reject with icmpx admin-prohibited\n}\n");
+	str_addf(out,
+		 "chain post { type nat hook postrouting priority srcnat;\n"
+		 " ip saddr %s/%d oifname != \"%s\" masquerade\n}\n}\n",
+		 network, PREFIX, bridge);
+}
+
+static int load_rules(const struct runner_config *config, struct err *err)
+{
+	static const char *const argv[] = {"nft", "-f", "-", NULL};
+	owned(str_done) struct str rules = str_new(RULES_MAX_BYTES);
+	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
+
+	network_rules(config, &rules);
+	if (str_check(&rules, "rules", err) < 0 || proc_run(argv, rules.data, &output, err) < 0)
+		return err_in(err, "network rules");
+	return 0;
+}
+
+/*
+ * Forwarding is switched on for the bridge and the links with a default route only. What it was
+ * there before is not restored: others may have come to need it.
+ */
+static int forward_uplinks(struct err *err)
+{
+	enum { ROUTES_MAX_BYTES = 1024 * 1024 };
+	owned(str_done) struct str routes = str_new(ROUTES_MAX_BYTES);
+	char link[IFNAMSIZ];
+	unsigned destination;
+
+	if (file_read(AT_FDCWD, "/proc/net/route", &routes, err) < 0)
+		return err_in(err, "routes");
+	for (const char *line = strchr(routes.data, '\n'); line && line[1];
+	     line = strchr(line + 1, '\n')) {
+		if (sscanf(line + 1, "%15s %8x", link, &destination) == 2 && destination == 0 &&
+		    set_sysctl(link, "ipv4", "forwarding", "1", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int network_up(const struct runner_config *config, struct err *err)
+{
+	const struct datadir *dir = config->dir;
+	owned(free) char *commands = NULL;
+	struct err ignored = ERR_INIT; /* no IPv6 on this machine: nothing to switch off */
+	char bridge[IFNAMSIZ];
+	char gateway[ADDRESS_ROOM];
+
+	bridge_name(dir, bridge);
+	address_text(datadir_address(dir, GATEWAY_SLOT), gateway);
+	/* Rules first: no packet passes the bridge without them. */
+	if (load_rules(config, err) < 0)
+		return -1;
+	commands = mem_format(
+		"%s%s%saddress replace %s/%d dev %s\nlink set %s up\n",
+		link_exists(bridge) ? "" : "link add ", link_exists(bridge) ? "" : bridge,
+		link_exists(bridge) ? "" : " type bridge\n", gateway, PREFIX, bridge, bridge);
+	if (ip_batch(commands, err) < 0 || set_sysctl(bridge, "ipv4", "forwarding", "1", err) < 0)
+		return err_in(err, "bridge %s", bridge);
+	if (set_sysctl(bridge, "ipv6", "disable_ipv6", "1", &ignored) < 0)
+		log_debug("runner.ipv6", "error=%s", ignored.text);
+	return config->egress ? forward_uplinks(err) : 0;
+}
+
+static int enter_network(void *arg, struct err *err)
+{
+	int fd = *(int *)arg;
+
+	return setns(fd, CLONE_NEWNET) < 0 ? err_sys(err, "enter a network namespace") : 0;
+}
+
+/* ip(8) inside of a run's namespace. */
+static int ip_batch_inside(pid_t pid, const char *commands, struct err *err)
+{
+	static const char *const argv[] = {"ip", "-batch", "-", NULL};
+	owned(free) char *path = mem_format("/proc/%d/ns/net", (int)pid);
+	owned(close) int namespace = open(path, O_RDONLY | O_CLOEXEC);
+	owned(close) int input = memfd_create("commands", MFD_CLOEXEC);
+	owned(proc_done) struct proc child = PROC_INIT;
+	const int fds[] = {input, -1, STDERR_FILENO};
+	struct proc_spec spec = {.argv = argv,
+				 .fds = fds,
+				 .fd_count = 3,
+				 .prepare = enter_network,
+				 .prepare_arg = &namespace};
+	int status;
+
+	if (namespace < 0 || input < 0)
+		return err_sys(err, "open a network namespace");
+	if (file_put(input, commands, strlen(commands), err) < 0)
+		return -1;
+	lseek(input, 0, SEEK_SET);
+	if (proc_start(&spec, &child, err) < 0 || proc_wait(&child, &status, err) < 0)
+		return -1;
+	return status == 0 ? 0 : err_set(err, ERR_SYSTEM, "ip ended with status %d", status);
+}
+
+int network_attach(const struct datadir *dir, unsigned slot, pid_t pid, struct err *err)
+{
+	owned(free) char *outside = NULL;
+	owned(free) char *inside = NULL;
+	char bridge[IFNAMSIZ];
+	char port[IFNAMSIZ];
+	char gateway[ADDRESS_ROOM];
+	char own[ADDRESS_ROOM];
+
+	bridge_name(dir, bridge);
+	port_name(dir, slot, port);
+	address_text(datadir_address(dir, GATEWAY_SLOT), gateway);
+	address_text(datadir_address(dir, slot), own);
+	outside = mem_format("link add name %s master %s type veth peer name eth0 netns %d\n"
+			     "link set %s type bridge_slave isolated on\n"
+			     "link set %s up\n",
+			     port, bridge, (int)pid, port, port);
+	inside = mem_format("address add %s/%d dev eth0\nlink set eth0 up\nlink set lo up\n"
+			    "route add default via %s\n",
+			    own, PREFIX, gateway);
+	if (ip_batch(outside, err) < 0 || ip_batch_inside(pid, inside, err) < 0)
+		return err_in(err, "network");
+	return 0;
+}
+
+static void remove_link(const char *name)
+{
+	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
+	const char *const argv[] = {"ip", "link", "delete", name, NULL};
+	struct err err = ERR_INIT;
+
+	if (link_exists(name) && proc_run(argv, NULL, &output, &err) < 0 && link_exists(name))
+		log_warn("runner.link", "link=%s error=%s", name, err.text);
+}
+
+void network_detach(const struct datadir *dir, unsigned slot)
+{
+	char port[IFNAMSIZ];
+
+	port_name(dir, slot, port);
+	remove_link(port);
+}
+
+static int remove_table(const struct datadir *dir, struct err *err)
+{
+	static const char *const argv[] = {"nft", "-f", "-", NULL};
+	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
+	owned(free) char *commands =
+		mem_format("add table inet espace_%s\ndelete table inet espace_%s\n", dir->instance,
+			   dir->instance);
+
+	return proc_run(argv, commands, &output, err) < 0 ? err_in(err, "network rules") : 0;
+}
+
+int network_down(const struct datadir *dir, struct err *err)
+{
+	char bridge[IFNAMSIZ];
+	owned(free) char *ports = mem_format("es%sv", dir->instance);
+	DIR *links = opendir("/sys/class/net");
+	struct dirent *entry;
+
+	if (!links)
+		return err_sys(err, "list the links");
+	bridge_name(dir, bridge);
+	while ((entry = readdir(links)))
+		if (str_starts(entry->d_name, ports))
+			remove_link(entry->d_name);
+	closedir(links);
+	remove_link(bridge);
+	if (link_exists(bridge))
+		return err_set(err, ERR_SYSTEM, "bridge %s stays", bridge);
+	return remove_table(dir, err);
+}

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "base/own.h"
+#include "base/str.h"
+#include "runner/runner.h"
+
+/*
+ * The network of an instance: a bridge es-ID whose ports can't see each other, the gateway on slot
+ * 1, one nft table espace_ID, and a veth pair for each run. Spaces reach the hub's port and the
+ * name server on the gateway, nothing else of this machine; the outside, but no private range.
+ */
+
+/* Make or complete bridge, rules and forwarding. Idempotent. */
+must_check int network_up(const struct runner_config *config, struct err *err);
+
+/* Give the network namespace of `pid` its link, address and route. */
+must_check int network_attach(const struct datadir *dir, unsigned slot, pid_t pid, struct err *err);
+
+/* Remove a run's link at once: the kernel would take some moments, and the name is used again. */
+void network_detach(const struct datadir *dir, unsigned slot);
+
+/* Remove all links and the nft table. Idempotent. */
+must_check int network_down(const struct datadir *dir, struct err *err);
+
+/* The rules, for nft -f. */
+void network_rules(const struct runner_config *config, struct str *out);

@@ -1,0 +1,308 @@
+#include "runner/runner.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "engine/link.h"
+#include "engine/request.h"
+#include "runner/basesystem.h"
+#include "runner/check.h"
+#include "runner/container.h"
+#include "runner/fleet.h"
+#include "runner/network.h"
+#include "runner/pool.h"
+#include "runner/resolver.h"
+#include "runner/seccomp.h"
+
+/* A request that waits for the base system. */
+struct waiter {
+	struct waiter *next;
+	uint64_t id;
+	uint64_t session;
+};
+
+struct runner {
+	const struct runner_config *config;
+	struct loop *loop;
+	struct link *link;
+	struct pool *pool;
+	struct fleet *fleet;
+	struct basesystem *base;
+	struct resolver *resolver;
+	json_t *seccomp;
+	struct loop_fd *lifeline;
+	struct loop_fd *signals;
+	int signal_fd;
+	struct waiter *waiters;
+	const struct request *observing; /* while fleet_each() runs */
+};
+
+/* A message that can't be sent is a gap; the link says HELLO when it has emptied its queue. */
+static void send_message(struct runner *runner, struct str *message)
+{
+	struct err err = ERR_INIT;
+
+	if (link_send(runner->link, message, &err) < 0)
+		log_warn("runner.send", "error=%s", err.text);
+}
+
+static void send_hello(void *arg)
+{
+	struct runner *runner = arg;
+	struct str message = request_begin(REQUEST_HELLO, 0, 0);
+
+	send_message(runner, &message);
+}
+
+static void reply(struct runner *runner, uint64_t id, uint64_t session, const struct err *err)
+{
+	struct str message = request_begin(REQUEST_REPLY, id, session);
+
+	request_add_number(&message, REQUEST_TAG_ERROR, err ? err->kind : ERR_NONE);
+	if (err)
+		request_add_text(&message, REQUEST_TAG_TEXT, err->text);
+	send_message(runner, &message);
+}
+
+static void on_changed(void *arg, const struct engine_run *run)
+{
+	struct runner *runner = arg;
+	struct str message;
+
+	if (!runner->link)
+		return; /* while we adopt; the hub asks after our HELLO */
+	message = request_begin(REQUEST_CHANGED, 0, 0);
+	request_add_run(&message, run);
+	send_message(runner, &message);
+}
+
+static void send_run(void *arg, const struct engine_run *run)
+{
+	struct runner *runner = arg;
+	struct str message =
+		request_begin(REQUEST_RUN, runner->observing->id, runner->observing->session);
+
+	request_add_run(&message, run);
+	send_message(runner, &message);
+}
+
+static void on_need_base(void *arg)
+{
+	struct runner *runner = arg;
+
+	basesystem_make(runner->base);
+}
+
+static void on_base(void *arg, const struct err *err)
+{
+	struct runner *runner = arg;
+
+	while (runner->waiters) {
+		struct waiter *waiter = runner->waiters;
+
+		runner->waiters = waiter->next;
+		reply(runner, waiter->id, waiter->session, err);
+		free(waiter);
+	}
+	fleet_base(runner->fleet, err ? NULL : basesystem_name(runner->base), err);
+}
+
+static void prepare(struct runner *runner, const struct request *request)
+{
+	struct waiter *waiter;
+
+	if (basesystem_name(runner->base)) {
+		reply(runner, request->id, request->session, NULL);
+		return;
+	}
+	waiter = mem_new(struct waiter);
+	waiter->id = request->id;
+	waiter->session = request->session;
+	waiter->next = runner->waiters;
+	runner->waiters = waiter;
+	basesystem_make(runner->base);
+}
+
+static int need_key(const struct request *request, const char **key, struct err *err)
+{
+	*key = request_text(request, REQUEST_TAG_KEY);
+	return *key ? check_key(*key, err) : err_set(err, ERR_INVALID, "the request has no key");
+}
+
+/* Requests about one run. */
+static int serve_key(struct runner *runner, const struct request *request, struct err *err)
+{
+	const char *key;
+	uint64_t grace_ms = request_number(request, REQUEST_TAG_GRACE, 0);
+
+	if (need_key(request, &key, err) < 0)
+		return -1;
+	switch (request->kind) {
+	case REQUEST_STOP:
+		fleet_stop(runner->fleet, key,
+			   grace_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)grace_ms);
+		return 0;
+	case REQUEST_SUSPEND:
+		return fleet_freeze(runner->fleet, key, true, err);
+	case REQUEST_RESUME:
+		return fleet_freeze(runner->fleet, key, false, err);
+	case REQUEST_FORGET:
+		return fleet_forget(runner->fleet, key, err);
+	default:
+		return err_set(err, ERR_INVALID, "unknown request");
+	}
+}
+
+static void on_message(void *arg, const void *bytes, size_t length)
+{
+	struct runner *runner = arg;
+	owned(request_done) struct request request = REQUEST_INIT;
+	struct err err = ERR_INIT;
+	int result = 0;
+
+	if (request_parse(bytes, length, &request, &err) < 0) {
+		log_error("runner.request", "error=%s", err.text);
+		return;
+	}
+	switch (request.kind) {
+	case REQUEST_PREPARE:
+		prepare(runner, &request); /* replies by itself */
+		return;
+	case REQUEST_OBSERVE:
+		runner->observing = &request;
+		fleet_each(runner->fleet, send_run, runner);
+		runner->observing = NULL;
+		break;
+	case REQUEST_SUBMIT:
+		result = fleet_submit(runner->fleet, bytes, length, &err);
+		break;
+	default:
+		result = serve_key(runner, &request, &err);
+	}
+	if (result < 0)
+		log_warn("runner.refuse", "kind=%d error=%s", request.kind, err.text);
+	reply(runner, request.id, request.session, result < 0 ? &err : NULL);
+}
+
+static void quit(void *arg)
+{
+	struct runner *runner = arg;
+
+	loop_quit(runner->loop);
+}
+
+static void on_end(void *arg, uint32_t events)
+{
+	struct runner *runner = arg;
+
+	log_info("runner.quit", "runs=go-on");
+	loop_fd_remove(take(runner->lifeline));
+	loop_fd_remove(take(runner->signals));
+	quit(runner);
+}
+
+/* SIGTERM comes by descriptor. All threads are started later and inherit the mask. */
+static int watch_ends(struct runner *runner, struct err *err)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	if (pthread_sigmask(SIG_BLOCK, &mask, NULL) != 0)
+		return err_set(err, ERR_SYSTEM, "block signals");
+	runner->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (runner->signal_fd < 0)
+		return err_sys(err, "signalfd");
+	if (loop_fd_add(runner->loop, runner->signal_fd, EPOLLIN, on_end, runner, &runner->signals,
+			err) < 0)
+		return -1;
+	if (runner->config->lifeline_fd < 0)
+		return 0;
+	return loop_fd_add(runner->loop, runner->config->lifeline_fd, EPOLLIN | EPOLLHUP, on_end,
+			   runner, &runner->lifeline, err);
+}
+
+static unsigned worker_count(void)
+{
+	long count = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return count < 1 ? 1 : (unsigned)count;
+}
+
+static int start_fleet(struct runner *runner, struct err *err)
+{
+	const struct fleet_setup setup = {
+		.config = runner->config,
+		.loop = runner->loop,
+		.pool = runner->pool,
+		.seccomp = runner->seccomp,
+		.changed = on_changed,
+		.need_base = on_need_base,
+		.arg = runner,
+	};
+
+	if (fleet_new(&setup, &runner->fleet, err) < 0)
+		return -1;
+	if (basesystem_name(runner->base))
+		fleet_base(runner->fleet, basesystem_name(runner->base), NULL);
+	return 0;
+}
+
+static int start(struct runner *runner, struct err *err)
+{
+	const struct runner_config *config = runner->config;
+	const struct link_events events = {
+		.message = on_message, .gap = send_hello, .closed = quit, .arg = runner};
+
+	if (loop_new(&runner->loop, err) < 0 || watch_ends(runner, err) < 0 ||
+	    seccomp_load(&runner->seccomp, err) < 0 || container_setup(config->dir, err) < 0 ||
+	    network_up(config, err) < 0 ||
+	    resolver_new(config, runner->loop, &runner->resolver, err) < 0 ||
+	    pool_new(runner->loop, worker_count(), &runner->pool, err) < 0 ||
+	    basesystem_new(config, runner->loop, on_base, runner, &runner->base, err) < 0 ||
+	    start_fleet(runner, err) < 0 ||
+	    link_new(runner->loop, config->hub_fd, &events, &runner->link, err) < 0)
+		return err_in(err, "runner");
+	send_hello(runner);
+	return 0;
+}
+
+/* Workers first: what they have begun is completed, and they use the fleet. */
+static void stop(struct runner *runner)
+{
+	basesystem_free(runner->base);
+	pool_free(runner->pool);
+	link_free(runner->link);
+	fleet_free(runner->fleet);
+	resolver_free(runner->resolver);
+	json_decref(runner->seccomp);
+	while (runner->waiters) {
+		struct waiter *next = runner->waiters->next;
+
+		free(runner->waiters);
+		runner->waiters = next;
+	}
+	loop_free(runner->loop);
+	own_close(&runner->signal_fd);
+}
+
+int runner_main(const struct runner_config *config, struct err *err)
+{
+	struct runner runner = {.config = config, .signal_fd = -1};
+	int result = start(&runner, err);
+
+	if (result == 0) {
+		log_info("runner.ready", "instance=%s", config->dir->instance);
+		result = loop_run(runner.loop, err);
+	}
+	stop(&runner);
+	return result;
+}

@@ -1,0 +1,66 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "runner/network.h"
+
+static struct datadir dir = {.instance = "abc123", .network = 0x0ad51000 /* 10.213.16.0 */};
+
+static const char *rules(bool egress, const char *const *allow, struct str *out)
+{
+	const struct runner_config config = {
+		.dir = &dir, .hub_port = 8080, .egress = egress, .allow = allow};
+
+	network_rules(&config, out);
+	assert_false(out->failed);
+	return out->data;
+}
+
+static void the_gateway_shows_the_hub_and_names_only(void **state)
+{
+	owned(str_done) struct str out = str_new(65536);
+	const char *text = rules(true, NULL, &out);
+
+	assert_non_null(strstr(text, "ip daddr 10.213.16.1 tcp dport { 8080, 53 } accept"));
+	assert_non_null(strstr(text, "ip daddr 10.213.16.1 udp dport 53 accept\n reject"));
+	assert_non_null(
+		strstr(text, "ip saddr 10.213.16.0/20 oifname != \"es-abc123\" masquerade"));
+	assert_non_null(strstr(text, "delete table inet espace_abc123"));
+}
+
+static void what_is_allowed_comes_before_what_is_private(void **state)
+{
+	static const char *const allow[] = {"10.9.8.7", "192.168.1.0/24", NULL};
+	owned(str_done) struct str out = str_new(65536);
+	const char *text = rules(true, allow, &out);
+	const char *allowed = strstr(text, "ip daddr 192.168.1.0/24 accept");
+
+	assert_non_null(allowed);
+	assert_non_null(strstr(text, "ip daddr 10.9.8.7 accept"));
+	assert_non_null(strstr(allowed, "172.16.0.0/12"));
+}
+
+static void without_egress_the_last_word_is_no(void **state)
+{
+	owned(str_done) struct str open = str_new(65536);
+	owned(str_done) struct str closed = str_new(65536);
+
+	assert_non_null(strstr(rules(true, NULL, &open), "admin-prohibited\n accept\n}"));
+	assert_null(strstr(rules(false, NULL, &closed), "admin-prohibited\n accept\n}"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_gateway_shows_the_hub_and_names_only),
+		cmocka_unit_test(what_is_allowed_comes_before_what_is_private),
+		cmocka_unit_test(without_egress_the_last_word_is_no),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
