@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/name.h"
 #include "base/own.h"
 #include "repo/repo.h"
 #include "space/stage.h"
@@ -17,42 +18,72 @@
  *
  * Units:   seconds for sleep times, -1 never. Wire: A2, A9, A10.
  */
-enum { SPACE_FLAVOR_ROOM = 64, SPACE_ERROR_ROOM = 1024 };
+enum {
+	SPACE_FLAVOR_ROOM = 64,
+	SPACE_ERROR_ROOM = 1024,
+	SPACE_SLEEP_DEFAULT_S = 48 * 3600, /* of cpu-basic, and not to be changed there */
+	SPACE_SLEEP_MIN_S = 60,            /* below it a Space would sleep while it still starts */
+};
+
+struct vault; /* space/vault.h */
+
+/* What the repository says about building and starting, once it was read. */
+struct space_plan {
+	char commit[41]; /* that it was read from; "" for none yet */
+	int64_t factory; /* factory_nonce that the environment was named for */
+	char env_layer[48];
+	char env_cache[25]; /* "shared", or the owner */
+	char env_own[48];   /* the layer to make if a shared one can't be */
+	char sdk[16];       /* what runs it; the card's, or the repository's */
+	char app_file[NAME_PATH_MAX + 1];
+	uint16_t app_port;
+	char title[256];
+	int64_t startup_s;
+};
 
 struct space {
 	int64_t repo_id;
-	char hex[25];                 /* of its repository */
+	char hex[25]; /* of its repository */
 	char full_name[FULL_NAME_ROOM];
-	char slug[64];                /* first label of its host name */
+	char slug[64];      /* first label of its host name */
+	char owner_hex[25]; /* of the repository's owner */
+	char creator_hex[25];
 	char sdk[16];
 	bool is_private;
 	/* the wish */
-	int64_t generation;           /* grows with each change of the wish */
-	char commit[41];              /* head of main; "" before the first push */
+	int64_t generation; /* grows with each change of the wish */
+	char commit[41];    /* head of main; "" before the first push */
 	char flavor[SPACE_FLAVOR_ROOM];
-	int64_t sleep_s;              /* -1 never */
-	char storage[16];             /* "", small, medium, large */
+	int64_t sleep_s;  /* -1 never */
+	char storage[16]; /* "", small, medium, large */
 	bool paused;
-	int64_t restart_nonce;
+	bool deleting;
+	int64_t restart_nonce; /* a run with another one is stopped at once */
 	int64_t factory_nonce;
 	/* the fact */
 	enum stage stage;
-	char error[SPACE_ERROR_ROOM]; /* errorMessage; "" for none */
+	char error[SPACE_ERROR_ROOM];           /* errorMessage; "" for none */
 	char current_flavor[SPACE_FLAVOR_ROOM]; /* "" while nothing runs */
-	char running_commit[41];      /* "" while nothing runs */
-	int64_t run_log;              /* number of the newest run-N.log, 0 for none */
-	int64_t build_log;            /* number of the newest build-N.log */
+	char running_commit[41];                /* "" while nothing runs */
+	int64_t run_log;                        /* number of the newest run-N.log, 0 for none */
+	int64_t build_log;                      /* number of the newest build-N.log */
+	int64_t settled;                        /* generation that nothing is left to do for */
+	struct space_plan plan;
 };
+
+/* Hardware that clients know by name (Wire: A13). */
+bool space_flavor_is_known(const char *flavor);
 
 /* Wishes that create_repo may bring along; all optional (Wire: A2). */
 struct space_setup {
 	const char *sdk;
-	const char *flavor;           /* NULL: cpu-basic */
-	const char *storage;          /* NULL: none */
-	int64_t sleep_s;              /* 0: the default of the flavor */
-	const json_t *secrets;        /* arrays of {key, value, description?}, or NULL */
+	const char *flavor;    /* NULL: cpu-basic */
+	const char *storage;   /* NULL: none */
+	int64_t sleep_s;       /* 0: the default of the flavor */
+	const json_t *secrets; /* arrays of {key, value, description?}, or NULL */
 	const json_t *variables;
 	const json_t *volumes;
+	const struct vault *vault; /* seals the secrets; needed where there are any */
 };
 
 /* Check a setup before anything is written. Errors: ERR_INVALID that names the field. */
@@ -67,7 +98,10 @@ must_check int space_get(struct store_db *db, int64_t repo_id, struct space *out
 must_check int space_by_slug(struct store_db *db, const char *slug, struct space *out,
 			     struct err *err);
 
-/* A push moved main to `commit`: new wish, stage BUILDING or RUNNING_BUILDING. */
+/*
+ * A push moved main to `commit`: new wish, stage BUILDING or RUNNING_BUILDING. The commit that is
+ * the wish already changes nothing. Errors of these three: ERR_NO_REPO.
+ */
 must_check int space_pushed(struct store_db *db, int64_t repo_id, const char *commit,
 			    struct err *err);
 /* Restart, or build anew where `factory`; ends a pause. */
@@ -75,7 +109,42 @@ must_check int space_restart(struct store_db *db, int64_t repo_id, bool factory,
 /* The repository is about to go: stage DELETING; the loop stops its runs and forgets the row. */
 must_check int space_delete(struct store_db *db, int64_t repo_id, struct err *err);
 
+/* Some version answers visitors now. */
+must_check int space_serves(struct store_db *db, int64_t repo_id, bool *out, struct err *err);
+
+/* Every Space, those on their way out as well. */
+must_check int space_each(struct store_db *db, void (*each)(void *arg, int64_t repo_id), void *arg,
+			  struct err *err);
+
+/* Spaces whose plan, made for the wish of now, names this environment and that are not settled. */
+must_check int space_each_waiting(struct store_db *db, const char *env_layer,
+				  void (*each)(void *arg, int64_t repo_id), void *arg,
+				  struct err *err);
+
+/* Does any Space but this one, and none on its way out, have this environment? */
+must_check int space_shares(struct store_db *db, int64_t repo_id, const char *env_layer, bool *out,
+			    struct err *err);
+
+/* What the space loop alone may write: the fact, and the plan. */
+must_check int space_set_stage(struct store_db *db, const struct space *space, enum stage stage,
+			       const char *error, struct err *err);
+/* Nothing is left to do for the generation that `space` was read with; newer wishes go on. */
+must_check int space_settle(struct store_db *db, const struct space *space, struct err *err);
+must_check int space_set_plan(struct store_db *db, int64_t repo_id, const struct space_plan *plan,
+			      struct err *err);
+/* "" for a flavor or commit: nothing runs. */
+must_check int space_set_current(struct store_db *db, int64_t repo_id, const char *flavor,
+				 const char *commit, struct err *err);
+/* A new number for a log of the Space. */
+must_check int space_next_build_log(struct store_db *db, int64_t repo_id, int64_t *out,
+				    struct err *err);
+must_check int space_next_run_log(struct store_db *db, int64_t repo_id, int64_t *out,
+				  struct err *err);
+/* The last trace goes, with secrets, variables and runs. */
+must_check int space_remove(struct store_db *db, int64_t repo_id, struct err *err);
+
 /*
- * The object of GET …/runtime (Wire: A10). `domain` and `port_suffix` build `domains`.
+ * The object of GET …/runtime (Wire: A10). `host` is the Space's host name with its port, for
+ * `domains`. Belongs to the caller.
  */
 json_t *space_runtime_json(const struct space *space, const char *host);

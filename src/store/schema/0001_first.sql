@@ -96,6 +96,7 @@ CREATE TABLE spaces (
 	env_layer TEXT NOT NULL DEFAULT '',
 	env_cache TEXT NOT NULL DEFAULT '', -- 'shared', or owner_hex: package code runs in its build
 	env_own TEXT NOT NULL DEFAULT '', -- the layer to make if a shared one can't be
+	app_sdk TEXT NOT NULL DEFAULT '',
 	app_file TEXT NOT NULL DEFAULT '',
 	app_port INTEGER NOT NULL DEFAULT 0,
 	app_title TEXT NOT NULL DEFAULT '',

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/name.h"
+#include "base/own.h"
+#include "repo/repo.h"
+
+/*
+ * The card: YAML front matter at the start of a repository's README.md, between two lines "---".
+ *
+ * It is read by events, with limits of size, depth and number of nodes; aliases are refused, for a
+ * few hundred bytes of them can stand for gigabytes. Whether the values make sense for this hub is
+ * the caller's question; here they have the right type and fit.
+ *
+ * Wire: A6 `cardData`, B9.
+ */
+enum {
+	CARD_BYTES_MAX = 64 * 1024, /* of the front matter; the text behind it may be longer */
+	CARD_DEPTH_MAX = 16,
+	CARD_NODES_MAX = 10000,
+	CARD_WORD_ROOM = 64,
+	CARD_TITLE_ROOM = 256,
+};
+
+/* A Space listens here, if the card does not say otherwise. */
+enum { CARD_PORT_DEFAULT = 7860 };
+
+/* How long an app may take from its start to its first answer. */
+enum { CARD_STARTUP_DEFAULT_S = 30 * 60, CARD_STARTUP_MAX_S = 24 * 60 * 60 };
+
+struct card {
+	char sdk[CARD_WORD_ROOM]; /* "" where it is not stated: the repository's row knows */
+	char sdk_version[CARD_WORD_ROOM];    /* as written, "4.10" and not 4.1; "" for the newest */
+	char python_version[CARD_WORD_ROOM]; /* "" for the base system's */
+	char app_file[NAME_PATH_MAX + 1];    /* "app.py" by default */
+	char title[CARD_TITLE_ROOM];
+	char suggested_hardware[CARD_WORD_ROOM];
+	uint16_t app_port;
+	int64_t startup_s;
+	bool hf_oauth;
+	json_t *data; /* the whole front matter, an object */
+};
+
+#define CARD_INIT ((struct card){.app_port = CARD_PORT_DEFAULT})
+
+/*
+ * Read the card of a README. No front matter is an empty card, with the defaults.
+ * Errors: ERR_INVALID with the line, ERR_TOO_LARGE.
+ */
+must_check int card_parse(const char *text, size_t length, struct card *out, struct err *err);
+void card_done(struct card *card);
+static inline void own_card_done(struct card *held)
+{
+	card_done(held);
+}
+
+/*
+ * What a person should know before uploading this README: sentences are appended to two arrays.
+ * An error is what would make a Space's card unreadable; a warning is advice.
+ */
+void card_check(const char *text, size_t length, enum repo_type type, json_t *errors,
+		json_t *warnings);

@@ -1,0 +1,406 @@
+#include "space/life.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "build/runlog.h"
+
+enum {
+	STEPS_MAX = 64, /* at once; more of them would be a mistake of ours */
+	RETRY_MS = 1000,
+};
+
+static void step(void *arg);
+
+struct life *life_of(struct space_loop *loop, int64_t repo_id)
+{
+	struct life *life = loop->lives;
+
+	while (life && life->repo_id != repo_id)
+		life = life->next;
+	if (life)
+		return life;
+	life = mem_new(struct life);
+	life->loop = loop;
+	life->repo_id = repo_id;
+	life->who = SPACE_WHO_UNKNOWN;
+	life->timer = loop_timer_new(loop->loop, step, life);
+	life->next = loop->lives;
+	loop->lives = life;
+	return life;
+}
+
+static void free_life(struct life *life)
+{
+	loop_timer_free(life->timer);
+	probe_free(life->probe);
+	free(life);
+}
+
+void life_forget(struct life *life)
+{
+	struct space_loop *loop = life->loop;
+	struct life **at = &loop->lives;
+
+	while (*at != life)
+		at = &(*at)->next;
+	*at = life->next;
+	free_life(life);
+	life_answer(loop, NULL);
+}
+
+void life_free_all(struct space_loop *loop)
+{
+	while (loop->lives) {
+		struct life *next = loop->lives->next;
+
+		free_life(loop->lives);
+		loop->lives = next;
+	}
+	while (loop->facts) {
+		struct life_fact *next = loop->facts->next;
+
+		free(loop->facts);
+		loop->facts = next;
+	}
+}
+
+void life_wake(struct life *life, int64_t after_ms)
+{
+	int64_t due_ms = clock_mono_ms() + after_ms;
+
+	if (life->loop->ending || (life->due_ms && life->due_ms <= due_ms))
+		return;
+	life->due_ms = due_ms;
+	loop_timer_set(life->timer, after_ms);
+}
+
+struct life_fact *life_fact(struct space_loop *loop, const char *key)
+{
+	struct life_fact *fact = loop->facts;
+
+	while (fact && strcmp(fact->run.key, key) != 0)
+		fact = fact->next;
+	return fact;
+}
+
+struct life_fact *life_fact_put(struct space_loop *loop, const struct engine_run *run)
+{
+	struct life_fact *fact = life_fact(loop, run->key);
+
+	if (!fact) {
+		fact = mem_new(struct life_fact);
+		fact->next = loop->facts;
+		loop->facts = fact;
+	}
+	fact->run = *run;
+	return fact;
+}
+
+void life_fact_drop(struct space_loop *loop, const char *key)
+{
+	struct life_fact **at = &loop->facts;
+	struct err err = ERR_INIT;
+	struct life_fact *fact;
+
+	/* A run that stays with the engine is reported again by the next hub, and dropped then. */
+	if (loop->engine->ops->forget(loop->engine, key, &err) < 0)
+		log_warn("space.forget", "run=%s error=%s", key, err.text);
+	while (*at && strcmp((*at)->run.key, key) != 0)
+		at = &(*at)->next;
+	fact = *at;
+	if (!fact)
+		return;
+	*at = fact->next;
+	free(fact);
+}
+
+const struct runrow *life_target(const struct life_view *view)
+{
+	const struct space *space = &view->space;
+
+	for (size_t i = view->run_count; i-- > 0;)
+		if (view->runs[i].generation == space->generation &&
+		    view->runs[i].restart_nonce == space->restart_nonce)
+			return &view->runs[i];
+	return NULL;
+}
+
+bool life_serves(const struct life *life)
+{
+	return life->address != 0;
+}
+
+char *life_log_path(const struct space_loop *loop, const char *hex, const char *kind,
+		    int64_t number)
+{
+	return mem_format("%s/spaces/%s/logs/%s-%lld.log", loop->config.dir, hex, kind,
+			  (long long)number);
+}
+
+void life_logs(const struct space_loop *loop, const char *hex, const char *kind, int64_t newest)
+{
+	owned(free) char *folder = mem_format("%s/spaces/%s/logs", loop->config.dir, hex);
+	struct err err = ERR_INIT;
+
+	if (file_make_dirs(AT_FDCWD, folder, 0700, &err) < 0)
+		log_warn("space.logs", "space=%s error=%s", hex, err.text);
+	runlog_prune(folder, kind, newest - LIFE_LOGS_KEPT + 1);
+}
+
+bool life_has_layer(const struct space_loop *loop, const char *name)
+{
+	owned(free) char *path = mem_format("%s/layers/%s", loop->config.dir, name);
+
+	return *name && file_exists(AT_FDCWD, path);
+}
+
+int life_move(struct life *life, const struct space *space, enum stage_event event,
+	      const char *error, int (*change)(void *arg, struct store_db *db, struct err *err),
+	      void *arg, struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	enum stage stage = stage_next(space->stage, event, life_serves(life));
+
+	if (store_tx_begin(life->loop->config.store, &tx, err) < 0)
+		return -1;
+	if (change && change(arg, store_tx_db(tx), err) < 0)
+		return -1;
+	if (stage != space->stage && space_set_stage(store_tx_db(tx), space, stage, error, err) < 0)
+		return -1;
+	if (store_tx_commit(take(tx), err) < 0)
+		return -1;
+	if (stage != space->stage)
+		log_info("space.stage", "space=%s from=%s to=%s", space->full_name,
+			 stage_name(space->stage), stage_name(stage));
+	return 0;
+}
+
+/* The run that answers visitors: the newest of those that have answered the probe. */
+static const struct runrow *serving_run(struct life *life, const struct life_view *view,
+					const struct life_fact **fact)
+{
+	const struct space *space = &view->space;
+
+	if (space->paused || space->deleting)
+		return NULL;
+	for (size_t i = view->run_count; i-- > 0;) {
+		const struct runrow *row = &view->runs[i];
+
+		*fact = life_fact(life->loop, row->key);
+		if (row->ready_ms && row->restart_nonce == space->restart_nonce && *fact &&
+		    (*fact)->run.state == ENGINE_RUNNING)
+			return row;
+	}
+	return NULL;
+}
+
+static enum space_who who_of(const struct space *space)
+{
+	if (space->is_private || space->deleting)
+		return SPACE_WHO_UNKNOWN;
+	switch (space->stage) {
+	case STAGE_BUILDING:
+	case STAGE_RUNNING_BUILDING:
+		return SPACE_WHO_BUILDING;
+	case STAGE_APP_STARTING:
+	case STAGE_RUNNING_APP_STARTING:
+	case STAGE_RUNNING: /* its process has gone this moment, and comes back */
+		return SPACE_WHO_STARTING;
+	case STAGE_PAUSED:
+	case STAGE_STOPPED:
+	case STAGE_SLEEPING:
+		return SPACE_WHO_PAUSED;
+	default:
+		return SPACE_WHO_ERROR;
+	}
+}
+
+/* The name is free, and may be another Space's by now: that one's entry stays as it is. */
+static void drop_route(struct life *life, const struct space *space)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	struct space other;
+	struct err err = ERR_INIT;
+	int found = -1;
+
+	if (store_read_begin(life->loop->config.store, &read, &err) == 0)
+		found = space_by_slug(store_read_db(read), space->slug, &other, &err);
+	if (found < 0)
+		log_error("space.route", "space=%s error=%s", space->full_name, err.text);
+	if (found == 0)
+		route_remove(life->loop->config.route, space->slug);
+	life->routed = found >= 0;
+	life->address = 0;
+	life->who = SPACE_WHO_UNKNOWN;
+	life_answer(life->loop, NULL);
+}
+
+void life_route(struct life *life, const struct life_view *view)
+{
+	bool first = !life->routed;
+	const struct space *space = &view->space;
+	const struct life_fact *fact = NULL;
+	const struct runrow *row = serving_run(life, view, &fact);
+	uint32_t address = row ? fact->run.address : 0;
+	uint16_t port = row ? fact->run.port : 0;
+	struct err err = ERR_INIT;
+
+	if (space->deleting) {
+		if (!life->routed || life->who != SPACE_WHO_UNKNOWN || life->address)
+			drop_route(life, space);
+		return;
+	}
+	if (!life->routed || life->address != address || life->port != port) {
+		life->address = address;
+		life->port = port;
+		life->routed = route_set(life->loop->config.route, space->slug,
+					 row ? ROUTE_RUNNING : ROUTE_ASK,
+					 space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC, address,
+					 port, &err) == 0;
+		if (!life->routed)
+			log_error("space.route", "space=%s error=%s", space->full_name, err.text);
+	}
+	life->who = row && !space->is_private ? SPACE_WHO_ADDRESS : who_of(space);
+	/* The last Space to be read decides for all names that nobody has. */
+	life_answer(life->loop, first ? NULL : life->slug);
+}
+
+/* Does any Space have a name that has not been read yet? */
+static bool has_unread(const struct space_loop *loop)
+{
+	for (const struct life *life = loop->lives; life; life = life->next)
+		if (!life->read)
+			return true;
+	return false;
+}
+
+/* Can this question be answered now? Then *life is whose it is, or NULL. */
+static bool can_answer(const struct space_loop *loop, const struct life_ask *ask,
+		       const struct life **out)
+{
+	const struct life *life = loop->lives;
+
+	if (!loop->observed)
+		return false;
+	while (life && (strcmp(life->slug, ask->slug) != 0 || life->gone))
+		life = life->next;
+	*out = life;
+	if (!life)
+		return !has_unread(loop);
+	return life->who != SPACE_WHO_BUILDING && life->who != SPACE_WHO_STARTING;
+}
+
+void life_answer(struct space_loop *loop, const char *slug)
+{
+	struct life_ask **at = &loop->asks;
+
+	while (*at) {
+		struct life_ask *ask = *at;
+		const struct life *life;
+
+		if ((slug && strcmp(ask->slug, slug) != 0) || !can_answer(loop, ask, &life)) {
+			at = &ask->next;
+			continue;
+		}
+		*at = ask->next;
+		ask->answer(ask->arg, life ? life->who : SPACE_WHO_UNKNOWN,
+			    life ? life->address : 0, life ? life->port : 0);
+		free(ask);
+	}
+}
+
+static void add_run(void *arg, const struct runrow *row)
+{
+	struct life_view *view = arg;
+
+	if (view->run_count < LIFE_RUNS_MAX)
+		view->runs[view->run_count++] = *row;
+}
+
+/* 1 read, 0 the row is gone, -1 failed. */
+static int look(struct life *life, struct life_view *view, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	int found;
+
+	*view = (struct life_view){0};
+	if (store_read_begin(life->loop->config.store, &read, err) < 0)
+		return -1;
+	found = space_get(store_read_db(read), life->repo_id, &view->space, err);
+	if (found <= 0)
+		return found;
+	if (runrow_each_open(store_read_db(read), life->repo_id, add_run, view, err) < 0)
+		return -1;
+	memcpy(life->hex, view->space.hex, sizeof(life->hex));
+	memcpy(life->slug, view->space.slug, sizeof(life->slug));
+	life->gone = view->space.deleting;
+	life->read = true;
+	return 1;
+}
+
+/* Make what the wish asks for, once its past is cleared away. */
+static bool advance(struct life *life, const struct life_view *view)
+{
+	const struct space *space = &view->space;
+	const struct runrow *target = life_target(view);
+
+	if (space->paused || space->settled == space->generation || life->busy)
+		return false;
+	if (target)
+		return life_ready(life, view, target);
+	if (life_push(life, view))
+		return true;
+	if (life->busy)
+		return false;
+	if (!life_has_layer(life->loop, space->plan.env_layer))
+		return life_build(life, view);
+	return life_start(life, view);
+}
+
+/* One look and one act. False when there is nothing more to do for now. */
+static bool step_once(struct life *life, bool *gone)
+{
+	struct life_view view;
+	struct err err = ERR_INIT;
+	int found = look(life, &view, &err);
+
+	*gone = found == 0;
+	if (found < 0) {
+		log_error("space.look", "repo=%lld error=%s", (long long)life->repo_id, err.text);
+		life_wake(life, RETRY_MS);
+	}
+	if (found <= 0)
+		return false;
+	if (life_exit(life, &view))
+		return true;
+	life_route(life, &view);
+	if (life_stop(life, &view))
+		return true;
+	if (view.space.deleting)
+		return life_delete(life, &view);
+	return advance(life, &view);
+}
+
+static void step(void *arg)
+{
+	struct life *life = arg;
+	bool gone = false;
+
+	life->due_ms = 0;
+	if (!life->loop->observed)
+		return; /* all are woken when the engine has reported */
+	for (unsigned i = 0; i < STEPS_MAX; i++) {
+		if (step_once(life, &gone))
+			continue;
+		if (gone)
+			life_forget(life);
+		return;
+	}
+	log_error("space.spin", "space=%s", life->slug);
+	life_wake(life, RETRY_MS);
+}

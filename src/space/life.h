@@ -1,0 +1,174 @@
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/lock.h"
+#include "base/loop.h"
+#include "base/own.h"
+#include "build/env.h"
+#include "repo/git.h"
+#include "space/card.h"
+#include "space/crew.h"
+#include "space/loop.h"
+#include "space/probe.h"
+#include "space/runrow.h"
+#include "space/space.h"
+
+/*
+ * Life of a Space, inside of the space loop: one step compares its rows with the engine's reports
+ * and does the next thing; what that leads to causes the next step. There is one file for each
+ * event:
+ *
+ *     life_push.c    a commit came: read its card, name the environment, write the app layer
+ *     life_build.c   the environment is missing: make it, or wait for who makes it
+ *     life_start.c   all layers are there: start the app
+ *     life_ready.c   its process runs: probe it, then route visitors to it
+ *     life_exit.c    a run has ended
+ *     life_stop.c    a run must not go on
+ *     life_delete.c  the Space goes
+ *
+ * Threads: the space loop's own.
+ */
+
+enum {
+	LIFE_RUNS_MAX = 8,         /* open runs of one Space: the new one, and old ones that end */
+	LIFE_GRACE_MS = 10 * 1000, /* between SIGTERM and SIGKILL */
+	LIFE_LOGS_KEPT = 20,       /* of each kind */
+	LIFE_ERROR_TAIL = 1000,    /* bytes of a log that an error message quotes */
+	LIFE_CRASHES_MAX = 5,      /* in LIFE_CRASH_WINDOW_MS: then it is not started again */
+	LIFE_CRASH_WINDOW_MS = 10 * 60 * 1000,
+};
+
+/* What the engine says about one run. */
+struct life_fact {
+	struct life_fact *next;
+	struct engine_run run;
+	bool stopping; /* stop() was called by this hub */
+};
+
+/* A question that waits for a Space. */
+struct life_ask {
+	struct life_ask *next;
+	char slug[ROUTE_SLUG_ROOM];
+	void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port);
+	void *arg;
+};
+
+/* A Space whose wish has changed. */
+struct life_news {
+	struct life_news *next;
+	int64_t repo_id;
+};
+
+/* One Space, in memory. Everything in it can be made anew from rows and reports. */
+struct life {
+	struct life *next;
+	struct space_loop *loop;
+	int64_t repo_id;
+	struct loop_timer *timer; /* the next step */
+	int64_t due_ms;           /* when, by the monotonic clock; 0: not set */
+	bool busy;                /* the crew works for it */
+	bool read;                /* a step has filled what follows */
+	bool forgotten;           /* its host name was taken from the routes */
+	bool gone;                /* on its way out: its name is free */
+	char hex[25];
+	char slug[ROUTE_SLUG_ROOM];
+	enum space_who who;
+	uint32_t address; /* where visitors are routed, 0: nowhere */
+	uint16_t port;
+	bool routed;        /* the table of routes says the same */
+	char prepares[48];  /* environment whose build the crew prepares for it */
+	char waits_for[48]; /* environment that another Space builds; its log says so once */
+	struct probe *probe;
+	char probed[ENGINE_KEY_ROOM];
+};
+
+struct space_loop {
+	pthread_t thread;
+	struct space_loop_config config;
+	struct loop *loop;
+	struct engine *engine;
+	struct crew *crew;
+	struct loop_timer *observe; /* ask the engine again */
+	struct life *lives;
+	struct life_fact *facts;
+	struct life_ask *asks;
+	struct lock lock; /* guards the two that follow: what other threads leave here */
+	struct life_news *new_wishes;
+	struct life_ask *new_asks;
+	bool observed; /* `facts` is all that there is */
+	bool ending;
+};
+
+/* A Space as one step sees it. */
+struct life_view {
+	struct space space;
+	struct runrow runs[LIFE_RUNS_MAX]; /* open ones of its app, oldest first */
+	size_t run_count;
+};
+
+/* --- life.c --- */
+
+struct life *life_of(struct space_loop *loop, int64_t repo_id); /* makes it where missing */
+void life_free_all(struct space_loop *loop);
+
+/* Take a step by then at the latest; 0 is at once, but never from inside of the call. */
+void life_wake(struct life *life, int64_t after_ms);
+/* Drop the Space from memory: its row is gone. */
+void life_forget(struct life *life);
+
+/* The open run of the wish's own generation, or NULL. */
+const struct runrow *life_target(const struct life_view *view);
+/* Some version answers visitors now. */
+bool life_serves(const struct life *life);
+
+struct life_fact *life_fact(struct space_loop *loop, const char *key);
+/* Remember a report, or what was just asked for. */
+struct life_fact *life_fact_put(struct space_loop *loop, const struct engine_run *run);
+/* Tell the engine to forget an ended run, and forget it here. */
+void life_fact_drop(struct space_loop *loop, const char *key);
+
+/* A transaction in which the stage moves by `event`; the fact's other changes are up to `change`.
+ */
+must_check int life_move(struct life *life, const struct space *space, enum stage_event event,
+			 const char *error,
+			 int (*change)(void *arg, struct store_db *db, struct err *err), void *arg,
+			 struct err *err);
+
+/* Paths below the data directory, for free(). */
+char *life_log_path(const struct space_loop *loop, const char *hex, const char *kind,
+		    int64_t number);
+/* Make the folder of a Space's logs, and forget those that are too old. */
+void life_logs(const struct space_loop *loop, const char *hex, const char *kind, int64_t newest);
+bool life_has_layer(const struct space_loop *loop, const char *name);
+
+/* Route visitors to the version that serves, or to the hub; answer who waits. */
+void life_route(struct life *life, const struct life_view *view);
+/* Answer the questions about one name, or about all where it is NULL, as far as can be said. */
+void life_answer(struct space_loop *loop, const char *slug);
+
+/* --- one for each event; each returns true if it did something and another step must look --- */
+
+/* Read the commit, unless the plan is of this commit. */
+bool life_push(struct life *life, const struct life_view *view);
+/* The next build log gets a new number. True if that was done. */
+bool life_new_build_log(struct life *life, const struct space *space);
+/* The card of a commit, and the environment that it leads to; for the crew. */
+must_check int life_card(struct git *git, const char *commit, struct card *out, struct err *err);
+must_check int life_env(const struct space_loop *loop, const struct space *space, struct git *git,
+			const struct card *card, struct env *out, struct err *err);
+/* Make the environment that the plan names. */
+bool life_build(struct life *life, const struct life_view *view);
+/* A build has ended, whoever wanted it. */
+void life_built(struct space_loop *loop, const struct life_fact *fact);
+bool life_start(struct life *life, const struct life_view *view);
+/* Ask the engine for a run whose row is there. Errors: as engine submit(). */
+must_check int life_submit(struct life *life, const struct life_view *view,
+			   const struct runrow *row, struct err *err);
+bool life_ready(struct life *life, const struct life_view *view, const struct runrow *row);
+bool life_exit(struct life *life, const struct life_view *view);
+bool life_stop(struct life *life, const struct life_view *view);
+bool life_delete(struct life *life, const struct life_view *view);

@@ -1,0 +1,217 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "build/app.h"
+#include "build/recipe.h"
+#include "build/runlog.h"
+#include "space/appenv.h"
+#include "space/life.h"
+
+/* What starts an app of each SDK; "@" stands for its file. The rest is told by environment. */
+static const struct {
+	const char *sdk;
+	const char *argv[8];
+} commands[] = {
+	{"gradio", {"/opt/venv/bin/python", "@", NULL}},
+	{"streamlit", {"/opt/venv/bin/python", "-m", "streamlit", "run", "@", NULL}},
+};
+
+/* Where the repository lies inside of the container. */
+static const char app_folder[] = "/home/user/app";
+
+static void fill_argv(const struct space_plan *plan, const char **out)
+{
+	size_t kind = strcmp(plan->sdk, commands[1].sdk) == 0;
+	size_t count = 0;
+
+	for (const char *const *word = commands[kind].argv; *word; word++)
+		out[count++] = strcmp(*word, "@") == 0 ? plan->app_file : *word;
+	out[count] = NULL;
+}
+
+static int make_env(const struct life *life, const struct space *space, struct appenv *out,
+		    struct err *err)
+{
+	const struct space_loop_config *config = &life->loop->config;
+	owned(store_read_end) struct store_read *read = NULL;
+	owned(free) char *host = appenv_host(space->slug, config->domain, config->port);
+	const struct appenv_facts facts = {
+		.host = host,
+		.hub_url = config->hub_url,
+		.cpu_milli = config->app_limits.cpu_milli,
+		.memory_bytes = config->app_limits.memory_bytes,
+	};
+
+	if (store_read_begin(config->store, &read, err) < 0)
+		return -1;
+	return appenv_make(store_read_db(read), config->vault, space, &facts, out, err);
+}
+
+static int submit(struct life *life, const struct space *space, const struct runrow *row,
+		  struct err *err)
+{
+	struct engine *engine = life->loop->engine;
+	owned(appenv_done) struct appenv env = APPENV_INIT;
+	const char *argv[8];
+	char app[APP_LAYER_ROOM];
+	char log[32];
+	struct engine_spec spec = {
+		.kind = ENGINE_APP,
+		.log = log,
+		.layers = {row->env_layer, app},
+		.layer_count = 2,
+		.argv = argv,
+		.cwd = app_folder,
+		.port = space->plan.app_port,
+		.limits = life->loop->config.app_limits,
+	};
+
+	if (make_env(life, space, &env, err) < 0)
+		return -1;
+	spec.env = (const char *const *)env.vars;
+	fill_argv(&space->plan, argv);
+	app_layer_name(space->hex, row->commit, app);
+	snprintf(log, sizeof(log), "run-%lld.log", (long long)row->log);
+	memcpy(spec.key, row->key, sizeof(spec.key));
+	memcpy(spec.space, space->hex, sizeof(spec.space));
+	return engine->ops->submit(engine, &spec, err);
+}
+
+int life_submit(struct life *life, const struct life_view *view, const struct runrow *row,
+		struct err *err)
+{
+	struct engine_run run = {.kind = ENGINE_APP, .state = ENGINE_STARTING};
+	struct err refusal = ERR_INIT;
+
+	memcpy(run.key, row->key, sizeof(run.key));
+	memcpy(run.space, view->space.hex, sizeof(run.space));
+	if (submit(life, &view->space, row, &refusal) < 0) {
+		if (refusal.kind != ERR_INVALID) {
+			*err = refusal;
+			return -1;
+		}
+		/* It never will: as if the engine had tried. */
+		run.state = ENGINE_ENDED;
+		run.exit_status = -1;
+		run.ended_ms = clock_wall_ms();
+		snprintf(run.reason, sizeof(run.reason), "%.*s", (int)sizeof(run.reason) - 1,
+			 refusal.text);
+	}
+	if (!life_fact(life->loop, run.key))
+		life_fact_put(life->loop, &run);
+	return 0;
+}
+
+/* May the app be started now, or when? 0 is now. */
+static int wait_ms(const struct life *life, const struct space *space, int64_t *out, int64_t *runs,
+		   struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	struct runrow_history history;
+	int64_t now_ms = clock_wall_ms();
+	int64_t due_ms;
+
+	if (store_read_begin(life->loop->config.store, &read, err) < 0 ||
+	    runrow_history(store_read_db(read), space->repo_id, space->generation,
+			   now_ms - LIFE_CRASH_WINDOW_MS, &history, err) < 0)
+		return -1;
+	*runs = history.runs;
+	*out = 0;
+	if (history.crashes == 0)
+		return 0;
+	due_ms = history.last_crash_ms +
+		 (life->loop->config.backoff_ms
+		  << (history.crashes - 1 < LIFE_CRASHES_MAX ? history.crashes - 1
+							     : LIFE_CRASHES_MAX));
+	*out = due_ms > now_ms ? due_ms - now_ms : 0;
+	return 0;
+}
+
+static int write_run(void *arg, struct store_db *db, struct err *err)
+{
+	struct runrow *row = arg;
+
+	if (space_next_run_log(db, row->repo_id, &row->log, err) < 0)
+		return -1;
+	return runrow_add(db, row, err);
+}
+
+/* The build is over: its log ends with what was used. */
+static void close_build_log(const struct life *life, const struct space *space)
+{
+	owned(free) char *log = life_log_path(life->loop, space->hex, "build", space->build_log);
+
+	if (runlog_is_over(log))
+		return;
+	runlog_say(log, "using the environment layer %s (%s)", space->plan.env_layer,
+		   strcmp(space->plan.env_cache, RECIPE_SHARED) == 0 ? "shared" : "the owner's");
+	runlog_say(log, "===== Build finished =====");
+	runlog_end(log);
+}
+
+static void open_run_log(const struct life *life, const struct space *space, int64_t number)
+{
+	owned(free) char *log = life_log_path(life->loop, space->hex, "run", number);
+	char stamp[CLOCK_STAMP_MAX];
+
+	life_logs(life->loop, space->hex, "run", number);
+	runlog_say(log,
+		   "===== Application Startup at %s =====", clock_stamp(clock_wall_ms(), stamp));
+}
+
+/* A run of before a restart must be gone first: two must never write to one disk. */
+static bool must_wait(const struct life_view *view)
+{
+	for (size_t i = 0; i < view->run_count; i++)
+		if (view->runs[i].restart_nonce != view->space.restart_nonce)
+			return true;
+	return view->run_count == LIFE_RUNS_MAX;
+}
+
+/* Another start of one generation is another run to the engine. */
+static void name_run(const struct space *space, int64_t runs, struct runrow *row)
+{
+	int length = snprintf(row->key, sizeof(row->key), "%s-%lld", space->hex,
+			      (long long)space->generation);
+
+	if (runs > 0)
+		snprintf(row->key + length, sizeof(row->key) - (size_t)length, "-%lld",
+			 (long long)runs);
+}
+
+bool life_start(struct life *life, const struct life_view *view)
+{
+	const struct space *space = &view->space;
+	struct runrow row = {
+		.kind = ENGINE_APP,
+		.repo_id = space->repo_id,
+		.generation = space->generation,
+		.restart_nonce = space->restart_nonce,
+	};
+	struct err err = ERR_INIT;
+	int64_t after_ms = 0;
+	int64_t runs = 0;
+
+	if (must_wait(view))
+		return false; /* the end of that run is the next step's cause */
+	if (wait_ms(life, space, &after_ms, &runs, &err) == 0 && after_ms > 0) {
+		life_wake(life, after_ms);
+		return false;
+	}
+	name_run(space, runs, &row);
+	memcpy(row.commit, space->commit, sizeof(row.commit));
+	memcpy(row.flavor, space->flavor, sizeof(row.flavor));
+	memcpy(row.env_layer, space->plan.env_layer, sizeof(row.env_layer));
+	close_build_log(life, space);
+	if (err.kind == ERR_NONE &&
+	    life_move(life, space, STAGE_EVENT_BUILT, "", write_run, &row, &err) == 0) {
+		open_run_log(life, space, row.log);
+		return true;
+	}
+	log_error("space.start", "space=%s error=%s", space->full_name, err.text);
+	life_wake(life, life->loop->config.retry_ms);
+	return false;
+}

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/loop.h"
+#include "base/own.h"
+#include "build/env.h"
+#include "engine/engine.h"
+#include "route/route.h"
+#include "space/vault.h"
+#include "store/store.h"
+
+/*
+ * The space loop: one thread that makes what API calls have wished for. It compares the rows with
+ * what the engine reports and acts on the difference, so nothing is lost if the hub is killed at
+ * any moment: a new one reads the same rows, asks the engine, and goes on. Only this thread changes
+ * the stage of a Space, but for the stage in transition that a wish is written with.
+ *
+ * The steps are in space/life.h.
+ */
+struct space_loop;
+
+struct space_loop_config {
+	struct store *store;
+	struct route *route; /* the loop is its only user */
+	const struct vault *vault;
+	const char *dir;     /* the data directory */
+	const char *domain;  /* of Spaces, "localhost" */
+	uint16_t port;       /* of their host names; 80 is not written */
+	const char *hub_url; /* as seen by an app, "http://hub.espace:8080" */
+	struct env_base base;
+	struct engine_limits app_limits;
+	struct engine_limits build_limits;
+	/* Called once in the loop's thread; the engine is freed by its ops at the end. */
+	int (*make_engine)(void *arg, struct loop *loop, struct engine **out, struct err *err);
+	void *make_engine_arg;
+	int64_t backoff_ms; /* wait before the first restart after a crash; 0: a second */
+	int64_t retry_ms;   /* wait before something is tried again; 0: a second */
+};
+
+/* Texts of the config stay the caller's and must outlive the loop; so must store, route, vault. */
+must_check int space_loop_start(const struct space_loop_config *config, struct space_loop **out,
+				struct err *err);
+
+/* End the thread; what runs goes on running. Questions are answered. Takes NULL. */
+void space_loop_stop(struct space_loop *loop);
+DEFINE_OWNED(struct space_loop *, space_loop_stop);
+
+/* A wish was committed. Threads: any. */
+void space_loop_wake(struct space_loop *loop, int64_t repo_id);
+
+enum space_who {
+	SPACE_WHO_ADDRESS, /* it is up, there */
+	SPACE_WHO_BUILDING,
+	SPACE_WHO_STARTING,
+	SPACE_WHO_PAUSED,  /* or stopped: a person must restart it */
+	SPACE_WHO_ERROR,   /* it failed, or has no app yet */
+	SPACE_WHO_UNKNOWN, /* no such Space, or none for the public */
+};
+
+/*
+ * Who serves this host name? `answer` is called exactly once, in the loop's thread: at once, or, if
+ * the Space is on its way, when it is up or has failed. BUILDING and STARTING are said only when
+ * the loop stops meanwhile. The slug is copied. Threads: any.
+ */
+void space_loop_who(struct space_loop *loop, const char *slug,
+		    void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port),
+		    void *arg);

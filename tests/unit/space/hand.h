@@ -1,0 +1,73 @@
+#pragma once
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "base/loop.h"
+#include "engine/engine.h"
+#include "route/route.h"
+#include "space/loop.h"
+#include "world.h"
+
+/*
+ * A space loop over the fake engine, and what its tests do with it: push, end builds, let apps
+ * answer, wait for a stage. Waiting is for an outcome, never for a time.
+ */
+enum { HAND_RUNS_MAX = 32 };
+
+struct hand {
+	struct world *world;
+	struct route *route;
+	struct space_loop_config config;
+	struct space_loop *loop;
+	struct loop *base; /* the loop's own, as the engine got it */
+	struct engine *engine;
+	const struct runrow *revived; /* what the engine of the next hand_start() runs already */
+	uint16_t revived_port;
+	struct engine_spec seen[HAND_RUNS_MAX]; /* copies, for the engine's move about */
+};
+
+struct hand *hand_new(void);
+void hand_free(struct hand *hand);
+void hand_start(struct hand *hand);
+void hand_stop(struct hand *hand);
+
+/* Commit a README with this front matter and an app; then tell the loop. */
+void hand_push(struct hand *hand, const struct repo *repo, const char *card, const char *app,
+	       const char *requirements);
+/* Restart, or delete, as the API does. */
+void hand_restart(struct hand *hand, const struct repo *repo, bool factory);
+void hand_delete(struct hand *hand, const struct repo *repo);
+
+/* Wait until the Space shows a stage; the test fails after long enough. */
+struct space hand_wait(struct hand *hand, const struct repo *repo, enum stage stage);
+/* Wait until the row is gone. */
+void hand_wait_gone(struct hand *hand, const struct repo *repo);
+
+/* The `index`th run that was submitted: wait for it. */
+const struct engine_spec *hand_submission(struct hand *hand, size_t index);
+size_t hand_submissions(struct hand *hand);
+size_t hand_stops(struct hand *hand, const char *key);
+/* Wait until a run was told to stop. */
+void hand_wait_stop(struct hand *hand, const char *key);
+/* A build ends; with status 0 its layer is there. Otherwise `said` was its log. */
+void hand_end_build(struct hand *hand, const struct engine_spec *spec, int status,
+		    const char *said);
+void hand_end_app(struct hand *hand, const struct engine_spec *spec, int status, bool oom,
+		  const char *said);
+
+/* Ask who serves a name, and wait for the answer. */
+enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port);
+
+/* An app: it answers HTTP on a port of 127.0.0.1. */
+struct app {
+	int fd;
+	uint16_t port;
+	bool open;
+	pthread_t thread;
+};
+
+/* Take a port, without listening yet. */
+void app_init(struct app *app);
+void app_open(struct app *app);
+void app_done(struct app *app);
