@@ -1,0 +1,43 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/datadir.h"
+#include "base/err.h"
+#include "base/own.h"
+#include "http/http.h"
+#include "space/vault.h"
+#include "store/store.h"
+
+/*
+ * The Hub's HTTP API: routes for http/http.h, from the one table routes.def. Each row says who may
+ * call it; the question is asked once, before the call's function runs.
+ *
+ * Threads: an api is read only after api_new(); its calls run in the threads of the HTTP server.
+ * Wire:    0, A, B.
+ */
+struct api;
+
+struct api_config {
+	struct store *store;
+	const struct datadir *dir; /* where repos/ID.git lie; kept by reference */
+	const struct vault *vault; /* seals the secrets of new Spaces; kept by reference */
+	const char *domain;        /* Spaces are SLUG.domain; kept by reference */
+	/* A Space's wish has changed: look at it soon. From any thread; must not block. */
+	void (*wake)(void *arg, int64_t repo_id);
+	void *arg;
+};
+
+/* `config` is copied. */
+struct api *api_new(const struct api_config *config);
+void api_free(struct api *api);
+DEFINE_OWNED(struct api *, api_free);
+
+/* The rows for http_config; they live as long as the api. */
+const struct http_route *api_routes(const struct api *api, size_t *count);
+
+/* For http_config: errors as Wire 0.4 has them, and the headers that every answer carries. */
+void api_fail(const struct http_request *request, const struct err *err,
+	      struct http_answer *answer);
+void api_finish(const struct http_request *request, struct http_answer *answer);

@@ -1,0 +1,273 @@
+#include "api/call.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/audit.h"
+
+struct call *call_new(const struct call_row *row, const struct api_config *config,
+		      struct http_request *request)
+{
+	struct call *call = mem_new(struct call);
+
+	call->row = row;
+	call->config = config;
+	call->request = request;
+	return call;
+}
+
+void call_free(struct call *call)
+{
+	if (!call)
+		return;
+	json_decref(call->body);
+	free(call);
+}
+
+/* A token that is not valid is told even where nobody asks for one: else its owner never notices.
+ */
+static int find_actor(struct call *call, struct err *err)
+{
+	static const char scheme[] = "Bearer ";
+	const char *header = http_header(call->request, "Authorization");
+
+	if (!header)
+		return 0;
+	if (strncasecmp(header, scheme, strlen(scheme)) != 0)
+		return err_set(err, ERR_BAD_TOKEN, "no bearer token");
+	header += strlen(scheme);
+	header += strspn(header, " ");
+	return auth_actor(call->config->store, header, &call->actor, err);
+}
+
+/* The type of the repository that the path names. */
+static int path_type(const struct call *call, enum repo_type *out, struct err *err)
+{
+	static const enum repo_type fixed[] = {
+		[TARGET_MODEL] = REPO_MODEL,
+		[TARGET_DATASET] = REPO_DATASET,
+		[TARGET_SPACE] = REPO_SPACE,
+	};
+	const char *plural;
+
+	if (call->row->target != TARGET_TYPED) {
+		*out = fixed[call->row->target];
+		return 0;
+	}
+	plural = http_param(call->request, "type");
+	for (enum repo_type type = REPO_MODEL; type <= REPO_SPACE; type++)
+		if (strcmp(plural, repo_type_plural(type)) == 0) {
+			*out = type;
+			return 0;
+		}
+	return err_set(err, ERR_NO_ROUTE, "no kind of repository is called %s", plural);
+}
+
+/* Find a repository and ask for a right on it. */
+static int find_allowed(const struct call *call, struct store_db *db, enum auth_right right,
+			const char *full_name, struct repo *repo, struct err *err)
+{
+	struct auth_target target;
+	enum repo_type type = repo->type;
+	int found = repo_find(db, type, full_name, repo, err);
+
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_NO_REPO, "no %s %s", repo_type_name(type), full_name);
+	target = (struct auth_target){
+		.owner_id = repo->owner_id,
+		.creator_id = repo->creator_id,
+		.full_name = repo->full_name,
+		.is_private = repo->is_private,
+	};
+	return auth_check(db, &call->actor, right, &target, err);
+}
+
+/* The namespace that a body names: the caller's own where it names none. */
+static int body_namespace(struct call *call, const char **out, struct err *err)
+{
+	json_t *body;
+
+	if (call->actor.user_id == 0)
+		return err_set(err, ERR_ANONYMOUS, "sign in first");
+	if (call_json(call, &body, err) < 0)
+		return -1;
+	*out = call->actor.name;
+	return json_get_text(body, "organization", out, err);
+}
+
+static int admit_named(struct call *call, struct store_db *db, struct err *err)
+{
+	owned(free) char *full_name = NULL;
+	const char *type_name = NULL;
+	const char *namespace;
+	const char *name;
+
+	if (body_namespace(call, &namespace, err) < 0 ||
+	    json_need_text(call->body, "name", &name, err) < 0 ||
+	    json_get_text(call->body, "type", &type_name, err) < 0 ||
+	    repo_type_parse(type_name, &call->repo.type, err) < 0)
+		return -1;
+	full_name = mem_format("%s/%s", namespace, name);
+	return find_allowed(call, db, call->row->right, full_name, &call->repo, err);
+}
+
+/* Whether a foreign namespace exists is no different to who may not create in it. */
+static int admit_namespace(struct call *call, struct store_db *db, struct err *err)
+{
+	struct auth_target target = {0};
+	const char *namespace;
+	int found;
+
+	if (body_namespace(call, &namespace, err) < 0)
+		return -1;
+	found = account_find(db, namespace, &call->owner, err);
+	if (found < 0)
+		return -1;
+	target.owner_id = call->owner.id;
+	if (found > 0 && auth_check(db, &call->actor, call->row->right, &target, err) == 0)
+		return 0;
+	if (found > 0 && err->kind != ERR_DENIED)
+		return -1;
+	return err_set(err, ERR_DENIED,
+		       "you don't have the right to create in the namespace \"%s\"", namespace);
+}
+
+static int admit_path(struct call *call, struct store_db *db, struct err *err)
+{
+	const char *full_name = http_param(call->request, "id");
+
+	if (path_type(call, &call->repo.type, err) < 0)
+		return -1;
+	return find_allowed(call, db, call->row->right, full_name, &call->repo, err);
+}
+
+int call_admit(struct call *call, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	struct store_db *db;
+
+	if (find_actor(call, err) < 0 || store_read_begin(call->config->store, &read, err) < 0)
+		return -1;
+	db = store_read_db(read);
+	switch (call->row->target) {
+	case TARGET_NONE:
+		return auth_check(db, &call->actor, call->row->right, NULL, err);
+	case TARGET_NAMESPACE:
+		return admit_namespace(call, db, err);
+	case TARGET_NAMED:
+		return admit_named(call, db, err);
+	default:
+		return admit_path(call, db, err);
+	}
+}
+
+int call_json(struct call *call, json_t **out, struct err *err)
+{
+	if (!call->body) {
+		const struct str *text = http_body(call->request);
+
+		if (json_parse(text->data, text->length, &call->body, err) < 0)
+			return -1;
+		if (!json_is_object(call->body))
+			return err_set(err, ERR_INVALID, "the body must be a JSON object");
+	}
+	*out = call->body;
+	return 0;
+}
+
+int call_git(struct call *call, struct git **out, struct err *err)
+{
+	owned(free) char *path = datadir_path(call->config->dir, "repos/%s.git", call->repo.hex);
+
+	if (!file_exists(AT_FDCWD, path))
+		return err_set(err, ERR_NO_REPO, "%s is gone", call->repo.full_name);
+	return git_open(path, out, err);
+}
+
+int call_revision(struct call *call, struct git *git, char commit[static GIT_HEX], struct err *err)
+{
+	const char *rev = http_param(call->request, "rev");
+
+	if (git_resolve(git, rev ? rev : "", commit, err) < 0)
+		return -1;
+	if (call->answer)
+		http_add_header(call->answer, "X-Repo-Commit", commit);
+	return 0;
+}
+
+int call_entry(struct git *git, const char *commit, const char *path, struct git_entry *out,
+	       struct err *err)
+{
+	if (git_entry(git, commit, path, out, err) == 0)
+		return 1;
+	return err->kind == ERR_NO_ENTRY ? 0 : -1;
+}
+
+int call_space(struct call *call, struct space *out, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	int found;
+
+	if (store_read_begin(call->config->store, &read, err) < 0)
+		return -1;
+	found = space_get(store_read_db(read), call->repo.id, out, err);
+	if (found == 0)
+		return err_set(err, ERR_NO_REPO, "%s is gone", call->repo.full_name);
+	return found < 0 ? -1 : 0;
+}
+
+int call_find_readable(struct call *call, enum repo_type type, const char *full_name,
+		       struct repo *out, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+
+	if (store_read_begin(call->config->store, &read, err) < 0)
+		return -1;
+	out->type = type;
+	return find_allowed(call, store_read_db(read), AUTH_REPO_READ, full_name, out, err);
+}
+
+int call_change(struct call *call, struct store_tx **out, struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	struct repo now;
+	int found = 1;
+
+	if (store_tx_begin(call->config->store, &tx, err) < 0)
+		return -1;
+	if (call->repo.id != 0)
+		found = repo_by_id(store_tx_db(tx), call->repo.id, &now, err);
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_NO_REPO, "%s is gone", call->repo.full_name);
+	*out = take(tx);
+	return 0;
+}
+
+int call_audit(struct call *call, struct store_tx *tx, const char *action, const char *detail,
+	       struct err *err)
+{
+	owned(free) char *target =
+		mem_format("%s/%s", repo_type_plural(call->repo.type), call->repo.full_name);
+	const struct audit_entry entry = {
+		.actor_id = call->actor.user_id,
+		.token_id = call->actor.token_id,
+		.action = action,
+		.target = target,
+		.detail = detail,
+	};
+
+	return audit_add(store_tx_db(tx), &entry, err);
+}
+
+void call_wake(struct call *call)
+{
+	if (call->config->wake)
+		call->config->wake(call->config->arg, call->repo.id);
+}

@@ -1,0 +1,43 @@
+#include "api/call.h"
+
+#include <fcntl.h>
+
+#include "api/answer.h"
+#include "base/file.h"
+#include "base/log.h"
+
+/*
+ * The end of a repository: A3. The row goes first: a crash in between leaves files that nothing
+ * names, never a name without files.
+ */
+
+static int delete_rows(struct call *call, struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	struct store_db *db;
+
+	if (call_change(call, &tx, err) < 0)
+		return -1;
+	db = store_tx_db(tx);
+	if ((call->repo.type == REPO_SPACE && space_delete(db, call->repo.id, err) < 0) ||
+	    repo_remove(db, call->repo.id, err) < 0 ||
+	    call_audit(call, tx, "repo.delete", NULL, err) < 0)
+		return -1;
+	return store_tx_commit(take(tx), err);
+}
+
+int call_delete(struct call *call, struct err *err)
+{
+	owned(free) char *path = datadir_path(call->config->dir, "repos/%s.git", call->repo.hex);
+	struct err leftover = ERR_INIT;
+
+	if (delete_rows(call, err) < 0)
+		return -1;
+	if (call->repo.type == REPO_SPACE)
+		call_wake(call);
+	/* The repository is gone for everybody: files that stay are for the garbage collection. */
+	if (file_remove_tree(AT_FDCWD, path, &leftover) < 0)
+		log_warn("repo.leftover", "repo=%s error=%s", call->repo.hex, leftover.text);
+	answer_text(call->answer, "OK");
+	return 0;
+}

@@ -1,0 +1,39 @@
+#pragma once
+
+/*
+ * What a client may send: every limit of the calls, in one place. Passing one is an ordinary error,
+ * ERR_TOO_LARGE where the text says nothing else.
+ */
+
+/* Bodies, in bytes. */
+#define LIMITS_BODY_NONE   (64ULL << 10)  /* calls without arguments; clients send {} at times */
+#define LIMITS_BODY_SMALL  (1ULL << 20)   /* names, wishes, settings */
+#define LIMITS_BODY_CREATE (16ULL << 20)  /* with the initial files of the JS client (A2) */
+#define LIMITS_BODY_LIST   (4ULL << 20)   /* preupload of 256 files with samples, paths-info */
+#define LIMITS_BODY_CARD   (4ULL << 20)   /* a README in JSON (B9) */
+#define LIMITS_BODY_COMMIT (150ULL << 20) /* clients pack 100 MiB of files, 4/3 in base64 (0.1) */
+
+/*
+ * The largest file that travels inside of a commit's line (B1). Above it files need a transfer of
+ * their own; LIMITS_BODY_COMMIT has room for one in base64.
+ */
+#define LIMITS_REGULAR_FILE_MIB 64
+#define LIMITS_REGULAR_FILE     ((int64_t)LIMITS_REGULAR_FILE_MIB << 20)
+
+enum {
+	LIMITS_PREUPLOAD_FILES = 1000,    /* py asks for 256 at once, js for 100 */
+	LIMITS_INITIAL_FILES = 100,       /* `files` of create */
+	LIMITS_PATHS = 1000,              /* paths-info; the real hub answers 413 above */
+	LIMITS_COMMIT_OPERATIONS = 50000, /* lines of one commit; upload_folder stops at 1000 */
+	LIMITS_TREE_PAGE = 1000,          /* entries of one page of a tree (B7) */
+	LIMITS_COMMITS_PAGE = 100,        /* entries of one page of a history (B8) */
+	LIMITS_EXPAND = 64,               /* `expand` values of one query */
+	LIMITS_SIBLINGS = 100000,         /* files that an info lists; the rest is in the tree */
+	LIMITS_README = 1 << 20,          /* bytes of a README that are looked at for its card */
+	LIMITS_IGNORE_TEXT = 256 << 10,   /* bytes of a .gitignore */
+	LIMITS_IGNORE_RULES = 2000,       /* rules of it */
+	LIMITS_TITLE = 1024,              /* bytes of a commit's title */
+	LIMITS_DESCRIPTION = 64 << 10,    /* bytes of its description */
+	LIMITS_LICENSE = 64,              /* bytes of a license's identifier */
+	LIMITS_MESSAGE = 400,             /* bytes of X-Error-Message, one line of ASCII */
+};

@@ -1,0 +1,170 @@
+#include "api/call.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "api/answer.h"
+#include "api/limits.h"
+#include "api/url.h"
+
+/*
+ * What is in a folder, and what is at these paths: B7.
+ *
+ * Pages of a tree are cut by position in the walk, and the link to the next one names the commit,
+ * not the branch: a push in between moves nothing.
+ */
+
+static json_t *entry_json(const struct git_entry *entry)
+{
+	return json_pack("{s:s, s:s, s:I, s:o}", "type", entry->is_dir ? "directory" : "file",
+			 "oid", entry->oid, "size", (json_int_t)entry->size, "path",
+			 answer_string(entry->path));
+}
+
+struct page {
+	json_t *entries;
+	int64_t skip;
+	int64_t limit;
+	bool more;
+};
+
+static bool add_entry(void *arg, const struct git_entry *entry)
+{
+	struct page *page = arg;
+
+	if (page->skip > 0) {
+		page->skip--;
+		return true;
+	}
+	page->more = (int64_t)json_array_size(page->entries) == page->limit;
+	if (!page->more)
+		json_array_append_new(page->entries, entry_json(entry));
+	return !page->more;
+}
+
+struct tree_query {
+	const char *path;
+	bool recursive;
+	bool expand;
+	int64_t limit;
+	int64_t cursor;
+};
+
+static int read_query(struct call *call, struct tree_query *query, struct err *err)
+{
+	const char *path = http_param(call->request, "path");
+
+	*query = (struct tree_query){.path = path ? path : "", .limit = LIMITS_TREE_PAGE};
+	/* `expand` asks for the last commit of each path too, which clients do without. */
+	if (http_query_bool(call->request, "recursive", &query->recursive, err) < 0 ||
+	    http_query_bool(call->request, "expand", &query->expand, err) < 0 ||
+	    http_query_int(call->request, "limit", &query->limit, err) < 0 ||
+	    http_query_int(call->request, "cursor", &query->cursor, err) < 0)
+		return -1;
+	if (query->limit < 1 || query->cursor < 0)
+		return err_set(err, ERR_INVALID, "\"limit\" and \"cursor\" must be positive");
+	if (query->limit > LIMITS_TREE_PAGE)
+		query->limit = LIMITS_TREE_PAGE;
+	return 0;
+}
+
+/* Absolute, because clients follow it as it is (0.5). */
+static void add_next(struct call *call, const struct tree_query *query, const char *commit)
+{
+	owned(free) char *path = url_encode(query->path, true);
+
+	http_add_headerf(
+		call->answer, "Link",
+		"<%s/api/%s/%s/tree/%s%s%s?recursive=%s&expand=%s&limit=%lld&cursor=%lld>; "
+		"rel=\"next\"",
+		http_origin(call->request), repo_type_plural(call->repo.type), call->repo.full_name,
+		commit, *path ? "/" : "", path, query->recursive ? "true" : "false",
+		query->expand ? "true" : "false", (long long)query->limit,
+		(long long)(query->cursor + query->limit));
+}
+
+int call_tree(struct call *call, struct err *err)
+{
+	owned(git_close) struct git *git = NULL;
+	owned(json_decref) json_t *entries = json_array();
+	struct tree_query query;
+	char commit[GIT_HEX];
+	struct page page;
+
+	if (read_query(call, &query, err) < 0 || call_git(call, &git, err) < 0 ||
+	    call_revision(call, git, commit, err) < 0)
+		return -1;
+	page = (struct page){.entries = entries, .skip = query.cursor, .limit = query.limit};
+	if (git_walk(git, commit, query.path, query.recursive, add_entry, &page, err) < 0)
+		return -1;
+	if (page.more)
+		add_next(call, &query, commit);
+	answer_json(call->answer, take(entries));
+	return 0;
+}
+
+/* Python sends a form, JavaScript JSON. Paths are borrowed from the body. */
+static int read_paths(struct call *call, const char **paths, size_t *count, struct err *err)
+{
+	const char *type = http_header(call->request, "Content-Type");
+	json_t *list = NULL;
+	json_t *body;
+	json_t *path;
+	size_t i;
+
+	if (!type || strncasecmp(type, "application/json", strlen("application/json")) != 0) {
+		*count = http_form_all(call->request, "paths", paths, LIMITS_PATHS + 1);
+		return 0;
+	}
+	if (call_json(call, &body, err) < 0 || json_get_array(body, "paths", &list, err) < 0)
+		return -1;
+	*count = json_array_size(list);
+	json_array_foreach (list, i, path) {
+		if (!json_is_string(path))
+			return err_set(err, ERR_INVALID, "\"paths\" must hold strings");
+		if (i <= LIMITS_PATHS)
+			paths[i] = json_string_value(path);
+	}
+	return 0;
+}
+
+/* Paths that are not there are left out. */
+static int add_path(struct git *git, const char *commit, const char *path, json_t *entries,
+		    struct err *err)
+{
+	struct git_entry entry;
+	char plain[sizeof(entry.path)];
+	size_t length = strlen(path);
+	int found;
+
+	while (length > 0 && path[length - 1] == '/')
+		length--;
+	if (length == 0 || length >= sizeof(plain))
+		return 0;
+	snprintf(plain, sizeof(plain), "%.*s", (int)length, path);
+	found = call_entry(git, commit, plain, &entry, err);
+	if (found > 0)
+		json_array_append_new(entries, entry_json(&entry));
+	return found < 0 ? -1 : 0;
+}
+
+int call_paths_info(struct call *call, struct err *err)
+{
+	owned(git_close) struct git *git = NULL;
+	owned(json_decref) json_t *entries = json_array();
+	const char *paths[LIMITS_PATHS + 1];
+	char commit[GIT_HEX];
+	size_t count;
+
+	if (read_paths(call, paths, &count, err) < 0)
+		return -1;
+	if (count > LIMITS_PATHS)
+		return err_set(err, ERR_TOO_LARGE, "at most %d paths in one call", LIMITS_PATHS);
+	if (call_git(call, &git, err) < 0 || call_revision(call, git, commit, err) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (add_path(git, commit, paths[i], entries, err) < 0)
+			return -1;
+	answer_json(call->answer, take(entries));
+	return 0;
+}
