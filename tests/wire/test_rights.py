@@ -1,0 +1,144 @@
+"""Every row of routes.def against every kind of caller, on a public and on a private repository.
+
+What each caller may do is written down here a second time, by person and not by code, so that a slip
+in the table or in auth/ shows.
+"""
+import itertools
+import os
+import subprocess
+
+import pytest
+
+from conftest import program
+from wire import commit_lines, file_line
+
+READ, WRITE, MANAGE, CREATE = "read", "write", "manage", "create"
+
+# On repositories of the organisation acme that boss has made. None is nobody at all.
+MAY = {
+    None: set(),
+    "other": set(),
+    "reader": {READ},
+    "contributor": {READ, CREATE},
+    "writer": {READ, WRITE, CREATE},
+    "boss": {READ, WRITE, MANAGE, CREATE},
+    "me": {READ, WRITE, MANAGE, CREATE},
+    "readonly": {READ},
+    "scoped": {READ},
+}
+NEEDS = {"REPO_READ": READ, "REPO_WRITE": WRITE, "REPO_ADMIN": MANAGE}
+KINDS = {"MODEL": "model", "DATASET": "dataset", "SPACE": "space"}
+PLURALS = {"models": "model", "datasets": "dataset", "spaces": "space"}
+
+
+def rows():
+    if not os.path.exists(program()):
+        return []
+    dump = subprocess.run([program(), "--dump-routes"], capture_output=True, text=True, check=True)
+    return [line.split(" ", 3) for line in dump.stdout.splitlines()]
+
+
+def make(hub, kind, private):
+    name = "private" if private else "public"
+    body = {"name": name, "organization": "acme", "type": kind, "private": private}
+    body["files"] = [{"path": "a.txt", "content": "", "encoding": "base64"}]
+    if kind == "space":
+        body["sdk"] = "gradio"
+    assert hub.call("POST", "/api/repos/create", "boss", body).status in (200, 409)
+    return "acme/" + name
+
+
+def request_of(method, target, pattern, kind, name):
+    """A request that the row takes, as path and body."""
+    path = pattern.replace("{id}", name).replace("{rev}", "main").replace("{path}", "a.txt")
+    path = path.replace("{name}", "acme" if "organizations" in path else "me")
+    for plural, singular in PLURALS.items():
+        if singular == kind:
+            path = path.replace("{type}", plural)
+    if target == "NAMED":
+        return path, {"organization": "acme", "name": name.partition("/")[2], "type": kind}
+    if "/commit/" in path:
+        return path, commit_lines(file_line("b.txt", "b"))
+    if "/preupload/" in path:
+        return path, {"files": [{"path": "b.txt", "size": 1}]}
+    if "/validate-yaml" in path:
+        return path, {"content": "x", "repoType": "model"}
+    if "/tree/" in path:
+        path = path.replace("/a.txt", "")
+    return path, ({"paths": ["a.txt"]} if method == "POST" else None)
+
+
+def expected(right, target, private, user):
+    """"yes", or the status and code of the refusal."""
+    if right == "ANYONE":
+        return "yes"
+    if right == "SIGNED_IN":
+        return "yes" if user else (401, None)
+    if target == "NAMED" and not user:
+        return (401, None)  # a body without a namespace means the caller's
+    if private and READ not in MAY[user]:
+        return (404, "RepoNotFound") if user else (401, "RepoNotFound")
+    if NEEDS[right] == READ or NEEDS[right] in MAY[user]:
+        return "yes"
+    return (403, None) if user else (401, None)
+
+
+def check(answer, want, what):
+    if want == "yes":
+        assert answer.status == 200, f"{what}: {answer.status} {answer.body[:300]}"
+    else:
+        assert (answer.status, answer.code()) == want, f"{what}: {answer.status} {answer.body[:300]}"
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} {row[3]}")
+def test_row(hub, row):
+    method, right, target, pattern = row
+    if target == "NAMESPACE":
+        pytest.skip("test_namespaces has it")
+    kinds = [KINDS[target]] if target in KINDS else list(KINDS.values())
+    if target == "NONE":
+        kinds = kinds[:1]
+    for kind, private, user in itertools.product(kinds, (False, True), MAY):
+        name = make(hub, kind, private)
+        path, body = request_of(method, target, pattern, kind, name)
+        answer = hub.call(method, path, user, body)
+        check(answer, expected(right, target, private, user), f"{user} {method} {path} {kind}")
+
+
+@pytest.mark.parametrize("user", MAY, ids=str)
+def test_namespaces(hub, user):
+    body = {"name": f"by-{user}", "organization": "acme"}
+    answer = hub.call("POST", "/api/repos/create", user, body)
+    if CREATE in MAY[user]:
+        assert answer.status == 200
+    else:
+        assert (answer.status, answer.code()) == ((403 if user else 401), None)
+        assert hub.call("GET", f"/api/models/acme/by-{user}", "me").status == 404
+
+
+def test_a_contributor_writes_what_is_their_own(hub):
+    body = {"name": "own", "organization": "acme"}
+    assert hub.call("POST", "/api/repos/create", "contributor", body).status == 200
+    lines = commit_lines(file_line("x", "x"))
+    assert hub.call("POST", "/api/models/acme/own/commit/main", "contributor", lines).status == 200
+    assert hub.call("POST", "/api/models/acme/own/commit/main", "reader", lines).status == 403
+
+
+def test_a_scoped_token_writes_its_scope_and_manages_nothing(hub):
+    body = {"name": "scoped", "organization": "acme"}
+    assert hub.call("POST", "/api/repos/create", "boss", body).status == 200
+    lines = commit_lines(file_line("x", "x"))
+    assert hub.call("POST", "/api/models/acme/scoped/commit/main", "scoped", lines).status == 200
+    assert hub.call("DELETE", "/api/repos/delete", "scoped", body).status == 403
+    assert hub.call("POST", "/api/repos/create", "scoped", {"name": "new"}).status == 403
+
+
+@pytest.mark.parametrize("token", ["revoked", "nosuch"])
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} {row[3]}")
+def test_a_dead_token_is_told_everywhere(hub, row, token):
+    method, _, target, pattern = row
+    name = make(hub, KINDS.get(target, "model"), False)
+    path, body = request_of(method, target, pattern, KINDS.get(target, "model"), name)
+    answer = hub.call(method, path, None, body, {"Authorization": "Bearer hf_" + token})
+    assert answer.status == 401
+    assert answer.headers["X-Error-Message"] == "Invalid credentials in Authorization header"
