@@ -82,7 +82,7 @@ static int bad(const struct jsonpush *json, const struct input *in, const char *
 	       struct err *err)
 {
 	return err_set(err, ERR_INVALID, "bad JSON at byte %llu: %s",
-		       (unsigned long long)(json->position + (uint64_t)(in->at - in->start)), what);
+		       (unsigned long long)json->position + (size_t)(in->at - in->start), what);
 }
 
 static int emit(struct jsonpush *json, enum jsonpush_type type, struct err *err)

@@ -25,7 +25,7 @@ enum { REPLAY_DEPTH = 16 };
 /* How often a race against a push by git may be lost. Our own commits take turns. */
 enum { RACES_MAX = 8 };
 
-enum { MESSAGE_MAX_BYTES = 256 << 10, COPY_BYTES = 64 << 10 };
+enum { MESSAGE_MAX_BYTES = 256 << 10, COMMIT_MAX_BYTES = 1 << 20, COPY_BYTES = 64 << 10 };
 
 enum operation_type { PUT, REMOVE_FILE, REMOVE_FOLDER };
 
@@ -358,7 +358,7 @@ static int words_make(const struct change_meta *meta, struct words *out, struct 
 static int write_commit(struct change *change, const git_oid *tree, const git_oid *parent,
 			const struct words *words, git_oid *out, struct err *err)
 {
-	owned(str_done) struct str text = str_new(2 * MESSAGE_MAX_BYTES);
+	owned(str_done) struct str text = str_new(COMMIT_MAX_BYTES);
 	long long now = clock_wall_ms() / 1000;
 	char hex[GIT_HEX];
 
