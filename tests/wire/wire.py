@@ -2,8 +2,10 @@
 import base64
 import http.client
 import json
+import os
 import re
 import socket
+import sqlite3
 import urllib.parse
 
 METHODS = "GET HEAD POST PUT DELETE OPTIONS".split()
@@ -44,6 +46,7 @@ class Hub:
     """One hub, by unix socket or by URL."""
 
     host = "hub.test:8080"
+    data = None  # its data directory
 
     def __init__(self, path=None, url=None, tokens=None):
         self.path, self.tokens = path, tokens
@@ -90,6 +93,22 @@ class Hub:
         if method == "POST" and path == "/api/repos/create" and answer.status == 200:
             kind = json.loads(body).get("type")
             self.made.append((user, kind, answer.json()["name"]))
+
+    def state(self):
+        """All that a request could change: rows and files of repositories. None: out of our sight."""
+        if not self.data:
+            return None
+        store = sqlite3.connect(f"file:{self.data}/espace.db?mode=ro", uri=True)
+        try:
+            rows = list(store.iterdump())
+        finally:
+            store.close()
+        files = [
+            (folder, name, os.path.getsize(os.path.join(folder, name)))
+            for folder, _, names in os.walk(os.path.join(self.data, "repos"))
+            for name in names
+        ]
+        return rows, sorted(files)
 
     def clean(self):
         """Only a hub that outlives the test needs it."""
@@ -164,7 +183,8 @@ class Player:
 
     def __init__(self, hub):
         self.hub = hub
-        self.variables = {"origin": hub.origin, "host": hub.host}
+        port = re.search(r"(:\d+)?$", hub.host)[0]
+        self.variables = {"origin": hub.origin, "host": hub.host, "port": port}
 
     def fill(self, text):
         def value(found):
@@ -183,9 +203,12 @@ class Player:
         body = "\n".join(self.fill(line) for line in step.body) if step.body else None
         if body and "Content-Type" not in headers:
             headers["Content-Type"] = "application/json"
+        changes = step.method not in ("GET", "HEAD") and step.status < 400
+        before = None if changes else self.hub.state()
         answer = self.hub.call(step.method, self.fill(step.path), step.user, body, headers)
         where = f"line {step.line}: {step.method} {step.path}"
         assert answer.status == step.status, f"{where}: {answer.status} {answer.body[:600]}"
+        assert changes or self.hub.state() == before, f"{where}: changed something"
         for name, value in step.want_headers:
             self.match_header(where, name, value, answer.headers.get(name))
         if step.text is not None:

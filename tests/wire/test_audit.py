@@ -1,0 +1,49 @@
+"""Every change leaves one row of the audit: who, with which token, what, to what."""
+import sqlite3
+
+import pytest
+
+from wire import commit_lines, file_line
+
+
+@pytest.fixture
+def rows(hub):
+    if not hub.data:
+        pytest.skip("the rows of this hub are out of sight")
+
+    def read():
+        store = sqlite3.connect(f"file:{hub.data}/espace.db?mode=ro", uri=True)
+        try:
+            return store.execute(
+                "SELECT accounts.name, action, target, detail FROM audit"
+                " LEFT JOIN accounts ON accounts.id = actor_id ORDER BY audit.id"
+            ).fetchall()
+        finally:
+            store.close()
+
+    return read
+
+
+def test_each_change_is_written_down(hub, rows):
+    space = {"name": "demo", "organization": "acme", "type": "space"}
+    before = len(rows())
+    assert hub.call("POST", "/api/repos/create", "writer", {**space, "sdk": "gradio"}).status == 200
+    lines = commit_lines(file_line("app.py", "x"))
+    answer = hub.call("POST", "/api/spaces/acme/demo/commit/main", "writer", lines)
+    commit = answer.json()["commitOid"]
+    assert hub.call("POST", "/api/spaces/acme/demo/restart?factory=true", "writer").status == 200
+    assert hub.call("DELETE", "/api/repos/delete", "boss", space).status == 200
+    assert rows()[before:] == [
+        ("writer", "repo.create", "spaces/acme/demo", "public"),
+        ("writer", "repo.commit", "spaces/acme/demo", commit),
+        ("writer", "space.restart", "spaces/acme/demo", "factory"),
+        ("boss", "repo.delete", "spaces/acme/demo", ""),
+    ]
+
+
+def test_no_secret_is_written_down(hub, rows):
+    body = {"name": "secretive", "type": "space", "sdk": "gradio"}
+    body["secrets"] = [{"key": "K", "value": "very-secret-value"}]
+    assert hub.call("POST", "/api/repos/create", "me", body).status == 200
+    dump = "\n".join(hub.state()[0])
+    assert "very-secret-value" not in dump
