@@ -41,12 +41,29 @@ static int add_commits(struct git *git, char next[static GIT_HEX], int64_t limit
 	return 0;
 }
 
+/* How many there are from `commit` on, or LIMITS_HISTORY where there are more. */
+static int count_commits(struct git *git, const char *commit, int64_t *out, struct err *err)
+{
+	char next[GIT_HEX];
+
+	snprintf(next, sizeof(next), "%s", commit);
+	for (*out = 0; next[0] && *out < LIMITS_HISTORY; (*out)++) {
+		owned(git_commit_info_done) struct git_commit_info info = {0};
+
+		if (git_commit_info(git, next, &info, err) < 0)
+			return -1;
+		snprintf(next, sizeof(next), "%s", info.parent);
+	}
+	return 0;
+}
+
 int call_commits(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
 	owned(json_decref) json_t *commits = json_array();
 	int64_t limit = LIMITS_COMMITS_PAGE;
 	char next[GIT_HEX];
+	int64_t total;
 
 	if (http_query_int(call->request, "limit", &limit, err) < 0)
 		return -1;
@@ -55,8 +72,13 @@ int call_commits(struct call *call, struct err *err)
 	if (limit > LIMITS_COMMITS_PAGE)
 		limit = LIMITS_COMMITS_PAGE;
 	if (call_git(call, &git, err) < 0 || call_revision(call, git, next, err) < 0 ||
+	    count_commits(git, next, &total, err) < 0 ||
 	    add_commits(git, next, limit, commits, err) < 0)
 		return -1;
+	/* JavaScript's countCommits() asks for one and reads this; more than we count is not told.
+	 */
+	if (total < LIMITS_HISTORY)
+		http_add_headerf(call->answer, "X-Total-Count", "%lld", (long long)total);
 	if (next[0])
 		http_add_headerf(call->answer, "Link",
 				 "<%s/api/%s/%s/commits/%s?limit=%lld>; rel=\"next\"",
