@@ -2,6 +2,7 @@
 
 #include "api/answer.h"
 #include "api/url.h"
+#include "base/mem.h"
 
 /*
  * The run of a Space and its logs: A10, A12.
@@ -47,26 +48,35 @@ int call_restart(struct call *call, struct err *err)
 
 /*
  * A log is a stream that may live for hours, so that no thread of ours serves it: nginx turns to
- * the stream server, at an address that only we can name. Without a log yet that server waits for
- * one.
+ * the stream server (http/follow.h), at an address that only we can name. Number 0: there is no
+ * log.
  */
-static int answer_log(struct call *call, const char *kind, int64_t number)
+static int answer_log(struct call *call, const char *kind, int64_t number, struct err *err)
 {
+	owned(free) char *tail = NULL;
+	int64_t lines = -1;
+
+	if (http_query_int(call->request, "tail", &lines, err) < 0)
+		return -1;
+	tail = lines >= 0 ? mem_format("?tail=%lld", (long long)lines) : mem_text("");
 	if (number > 0)
-		http_add_headerf(call->answer, "X-Accel-Redirect", "/_stream/%s/logs/%s-%lld.log",
-				 call->repo.hex, kind, (long long)number);
+		http_add_headerf(call->answer, "X-Accel-Redirect", "/_stream/%s/logs/%s-%lld.log%s",
+				 call->repo.hex, kind, (long long)number, tail);
 	else
 		http_add_header(call->answer, "X-Accel-Redirect", "/_stream/none");
 	return 0;
 }
 
+/* The first build's log is waited for: who uploads and follows at once is there before it is. */
 int call_logs_build(struct call *call, struct err *err)
 {
 	struct space space;
 
 	if (call_space(call, &space, err) < 0)
 		return -1;
-	return answer_log(call, "build", space.build_log);
+	if (space.build_log == 0 && stage_is_passing(space.stage))
+		space.build_log = 1;
+	return answer_log(call, "build", space.build_log, err);
 }
 
 int call_logs_run(struct call *call, struct err *err)
@@ -75,5 +85,5 @@ int call_logs_run(struct call *call, struct err *err)
 
 	if (call_space(call, &space, err) < 0)
 		return -1;
-	return answer_log(call, "run", space.run_log);
+	return answer_log(call, "run", space.run_log, err);
 }
