@@ -18,7 +18,7 @@ static ngx_int_t get_peer(ngx_peer_connection_t *peer, void *data)
 		return NGX_BUSY;
 	peer->sockaddr = (struct sockaddr *)&visit->address;
 	peer->socklen = sizeof(visit->address);
-	peer->name = &visit->address_text;
+	peer->name = &visit->slug; /* for logs: whose app it was says more than an address */
 	peer->cached = 0;
 	peer->connection = NULL;
 	return NGX_OK;

@@ -55,10 +55,8 @@ struct espace_visit {
 	unsigned side;
 
 	struct sockaddr_in address; /* where it goes; port 0: nowhere yet */
-	ngx_str_t address_text;
-	u_char address_room[sizeof("255.255.255.255:65535")];
-	bool told;      /* the address is the hub's answer, not the table's */
-	ngx_str_t page; /* the hub's answer, or empty */
+	bool told;                  /* the address is the hub's answer, not the table's */
+	ngx_str_t page;             /* the hub's answer, or empty */
 };
 
 extern ngx_module_t ngx_http_espace_module;

@@ -69,16 +69,9 @@ struct espace_visit *espace_visit_make(ngx_http_request_t *r)
 
 void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t port)
 {
-	u_char *end;
-
 	visit->address.sin_family = AF_INET;
 	visit->address.sin_addr.s_addr = htonl(address);
 	visit->address.sin_port = htons(port);
-	end = ngx_snprintf(visit->address_room, sizeof(visit->address_room), "%ud.%ud.%ud.%ud:%ud",
-			   address >> 24, address >> 16 & 0xff, address >> 8 & 0xff, address & 0xff,
-			   (unsigned)port);
-	visit->address_text.data = visit->address_room;
-	visit->address_text.len = (size_t)(end - visit->address_room);
 }
 
 /* Count the visit in the slug's entry. False: it has none, or one that cannot be read now. */
