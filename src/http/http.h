@@ -158,7 +158,8 @@ struct http_config {
 must_check int http_server_start(const struct http_config *config, struct http_server **out,
 				 struct err *err);
 /*
- * Stop listening, let requests in flight end for up to `grace_ms`, close. Where the caller has
- * another copy of the listening socket, that one goes on queueing connections. Takes NULL.
+ * Stop listening, let requests in flight end for up to `grace_ms`, close. A handler that still runs
+ * then is waited for, though its client is gone. Where the caller has another copy of the listening
+ * socket, that one goes on queueing connections. Takes NULL.
  */
 void http_server_stop(struct http_server *server, unsigned grace_ms);

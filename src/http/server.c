@@ -291,7 +291,7 @@ static void on_accepted(void *arg, int fd)
 	MHD_add_connection(server->daemon, fd, (struct sockaddr *)&nobody, sizeof(nobody));
 }
 
-static void on_log(void *arg, const char *format, va_list args)
+like_printf(2, 0) static void on_log(void *arg, const char *format, va_list args)
 {
 	char text[512];
 
