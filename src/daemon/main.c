@@ -1,0 +1,156 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/datadir.h"
+#include "base/log.h"
+#include "daemon/keeper.h"
+#include "daemon/machine.h"
+#include "daemon/options.h"
+#include "daemon/owner.h"
+#include "daemon/run_role.h"
+#include "daemon/words/words.h"
+#include "store/store.h"
+
+/* Exit statuses of the words (design 2): 2 for bad input, 3 where something else has the name. */
+enum { EXIT_FAILED = 1, EXIT_INVALID = 2, EXIT_TAKEN = 3 };
+
+static int exit_status(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_INVALID:
+		return EXIT_INVALID;
+	case ERR_EXISTS:
+		return EXIT_TAKEN;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static void print_help(void)
+{
+	fputs("usage: espaced [--data DIR] [--SETTING VALUE]... [WORD ...]\n"
+	      "\n"
+	      "Without a word: serve the hub of DIR (default /var/lib/espace) until SIGTERM, "
+	      "which\n"
+	      "leaves Spaces running, or SIGINT, which ends everything.\n"
+	      "\n"
+	      "  init                              make the data directory\n"
+	      "  user add NAME [--fullname F] [--email E] [--admin]\n"
+	      "  org add NAME [--fullname F] [--private-by-default] [--member USER:ROLE]...\n"
+	      "  token add USER [--role read|write|fine-grained] [--scope repo.write:NS/NAME]...\n"
+	      "            [--name N] [--value hf_...]\n"
+	      "  token revoke USER NAME\n"
+	      "  prepare                           make the base system of Spaces now\n"
+	      "  stop                              end everything of DIR\n"
+	      "\n"
+	      "Settings, in DIR/espace.conf or as options (sleep.min = --sleep-min):\n",
+	      stdout);
+	settings_help(stdout);
+}
+
+static int store_word(const struct options *options,
+		      int (*word)(struct store *store, int argc, char **argv, FILE *out,
+				  struct err *err),
+		      struct err *err)
+{
+	owned(datadir_done) struct datadir dir = {.fd = -1};
+	owned(store_close) struct store *store = NULL;
+	owned(free) char *path = NULL;
+
+	if (owner_become(options->data, err) < 0 || datadir_open(options->data, &dir, err) < 0)
+		return -1;
+	path = datadir_path(&dir, "espace.db");
+	if (store_open(path, &store, err) < 0)
+		return -1;
+	return word(store, options->rest_count - 1, options->rest + 1, stdout, err);
+}
+
+static int run_word(const struct options *options, struct err *err)
+{
+	static const struct {
+		const char *name;
+		int (*plain)(const struct options *options, struct err *err);
+		int (*with_store)(struct store *store, int argc, char **argv, FILE *out,
+				  struct err *err);
+	} words[] = {
+		{"init", machine_init, NULL}, {"prepare", machine_prepare, NULL},
+		{"stop", machine_stop, NULL}, {"user", NULL, words_user},
+		{"org", NULL, words_org},     {"token", NULL, words_token},
+		{"@hub", run_role_hub, NULL}, {"@runner", run_role_runner, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(words[i].name, options->rest[0]))
+			continue;
+		if (words[i].with_store)
+			return store_word(options, words[i].with_store, err);
+		if (options->rest_count > 1)
+			return err_set(err, ERR_INVALID, "%s takes no further words",
+				       words[i].name);
+		return words[i].plain(options, err);
+	}
+	return err_set(err, ERR_INVALID, "there is no word \"%s\", see espaced --help",
+		       options->rest[0]);
+}
+
+static int serve(const struct options *options, struct err *err)
+{
+	owned(datadir_done) struct datadir dir = {.fd = -1};
+
+	if (machine_claim(options, err) < 0 || datadir_open(options->data, &dir, err) < 0)
+		return -1;
+	return keeper_run(&(struct keeper_config){.dir = &dir,
+						  .settings = &options->settings,
+						  .options = options->words_before},
+			  err);
+}
+
+static int run(const struct options *options, struct err *err)
+{
+	if (options->help) {
+		print_help();
+		return 0;
+	}
+	if (options->version) {
+		puts("espaced " ESPACE_VERSION);
+		return 0;
+	}
+	if (options->manual) {
+		settings_manual(stdout);
+		return 0;
+	}
+	return options->rest_count ? run_word(options, err) : serve(options, err);
+}
+
+/* Which of our processes this is, for the log. */
+static const char *process_name(const struct options *options)
+{
+	if (!options->rest_count)
+		return "keeper";
+	return options->rest[0][0] == '@' ? options->rest[0] + 1 : "espaced";
+}
+
+static int set_log(const struct options *options, struct err *err)
+{
+	static const char *const names[] = {"error", "warn", "info", "debug"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(names[i], options->settings.log_level)) {
+			log_setup(process_name(options), (enum log_level)i);
+			return 0;
+		}
+	return err_set(err, ERR_INVALID, "log.level: \"%s\" is none of error, warn, info, debug",
+		       options->settings.log_level);
+}
+
+int main(int argc, char **argv)
+{
+	owned(options_done) struct options options = {0};
+	struct err err = ERR_INIT;
+
+	if (!options_parse(argc, argv, &options, &err) && !set_log(&options, &err) &&
+	    !run(&options, &err))
+		return 0;
+	fprintf(stderr, "espaced: %s\n", err.text);
+	return exit_status(err.kind);
+}

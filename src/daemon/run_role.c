@@ -1,0 +1,63 @@
+#include "daemon/run_role.h"
+
+#include "daemon/door.h"
+#include "daemon/exe.h"
+#include "daemon/hub.h"
+#include "daemon/role.h"
+
+#define INIT_PROGRAM "/usr/bin/catatonit"
+
+int run_role_configure(const struct settings *settings, const struct datadir *dir,
+		       struct run_role_setup *out, struct err *err)
+{
+	owned(run_role_setup_done) struct run_role_setup setup = {
+		.config = {.hub_fd = -1,
+			   .lifeline_fd = -1,
+			   .dir = dir,
+			   .init_path = INIT_PROGRAM,
+			   .egress = settings->network_egress,
+			   .allow = (const char *const *)settings->network_allow.items}};
+
+	if (door_port(settings, &setup.config.hub_port, err) < 0 ||
+	    exe_companion("uv", &setup.uv, err) < 0 ||
+	    exe_companion("espace-steps", &setup.steps, err) < 0)
+		return -1;
+	setup.config.uv_path = setup.uv;
+	setup.config.steps_path = setup.steps;
+	*out = setup;
+	setup = (struct run_role_setup){0};
+	return 0;
+}
+
+void run_role_setup_done(struct run_role_setup *setup)
+{
+	free(setup->uv);
+	free(setup->steps);
+	*setup = (struct run_role_setup){0};
+}
+
+int run_role_runner(const struct options *options, struct err *err)
+{
+	owned(datadir_done) struct datadir dir = {.fd = -1};
+	owned(close) int claim = -1;
+	owned(run_role_setup_done) struct run_role_setup setup = {0};
+
+	if (datadir_open(options->data, &dir, err) < 0 ||
+	    role_claim(&dir, ROLE_RUNNER, &claim, err) < 0 ||
+	    run_role_configure(&options->settings, &dir, &setup, err) < 0)
+		return -1;
+	setup.config.hub_fd = ROLE_FD_RUNNER;
+	setup.config.lifeline_fd = ROLE_FD_LIFELINE;
+	return runner_main(&setup.config, err);
+}
+
+int run_role_hub(const struct options *options, struct err *err)
+{
+	owned(datadir_done) struct datadir dir = {.fd = -1};
+	owned(close) int claim = -1;
+
+	if (datadir_open(options->data, &dir, err) < 0 ||
+	    role_claim(&dir, ROLE_HUB, &claim, err) < 0)
+		return -1;
+	return hub_run(&(struct hub_config){.dir = &dir, .settings = &options->settings}, err);
+}
