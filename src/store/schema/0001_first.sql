@@ -47,7 +47,7 @@ CREATE TABLE token_scopes (
 
 -- `sdk` is for Spaces, '' for others.
 CREATE TABLE repos (
-	id INTEGER PRIMARY KEY,
+	id INTEGER PRIMARY KEY AUTOINCREMENT, -- never given anew: ledger and leaving Spaces name it
 	hex TEXT NOT NULL UNIQUE,
 	type TEXT NOT NULL CHECK (type IN ('model', 'dataset', 'space')),
 	owner_id INTEGER NOT NULL REFERENCES accounts (id),
