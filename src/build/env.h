@@ -31,7 +31,7 @@ enum {
 
 /* The machine's side: what all environments have in common. */
 struct env_base {
-	const char *base;           /* name of the base system's layer, or its version */
+	const char *base;           /* name of the base system's layer; the space loop fills it */
 	const char *python;         /* path inside of the base, "/usr/bin/python3.11" */
 	const char *python_version; /* "3.11" */
 	const char *uv_version;

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -12,8 +13,14 @@
 #include "space/card.h"
 #include "space/life.h"
 
-/* A README may be longer than what is read of its card. */
-enum { README_MAX = 8 * 1024 * 1024 };
+/* The link in layers/ that names the base system, once it is made (runner/basesystem.h). */
+#define BASE_LINK "base"
+
+enum {
+	README_MAX = 8 * 1024 * 1024, /* may be longer than what is read of its card */
+	BASE_NAME_ROOM = 64,
+	BASE_PAUSE_MS = 250, /* looks for the base system while it is made */
+};
 
 /* What the crew does for one Space and one commit: everything in it is its own copy. */
 struct reading {
@@ -116,6 +123,19 @@ static void plan_from_card(struct reading *reading, const struct card *card, con
 	plan->startup_s = card->startup_s;
 }
 
+/* The name of the base system that builds and apps get now. */
+static int read_base(const struct space_loop *loop, char out[static BASE_NAME_ROOM],
+		     struct err *err)
+{
+	owned(free) char *link = mem_format("%s/layers/" BASE_LINK, loop->config.dir);
+	ssize_t length = readlink(link, out, BASE_NAME_ROOM - 1);
+
+	if (length < 0)
+		return err_sys(err, "find the base system");
+	out[length] = '\0';
+	return 0;
+}
+
 int life_env(const struct space_loop *loop, const struct space *space, struct git *git,
 	     const struct card *card, struct env *out, struct err *err)
 {
@@ -129,9 +149,13 @@ int life_env(const struct space_loop *loop, const struct space *space, struct gi
 		.now_s = clock_wall_ms() / 1000,
 	};
 
-	if (check_sdk(space, card, &wish.sdk, err) < 0)
+	struct env_base base = loop->config.base;
+	char name[BASE_NAME_ROOM];
+
+	base.base = name;
+	if (check_sdk(space, card, &wish.sdk, err) < 0 || read_base(loop, name, err) < 0)
 		return -1;
-	return env_read(git, &loop->config.base, &wish, out, err);
+	return env_read(git, &base, &wish, out, err);
 }
 
 static int plan_env(struct reading *reading, struct git *git, const struct card *card,
@@ -278,6 +302,17 @@ bool life_new_build_log(struct life *life, const struct space *space)
 	return false;
 }
 
+/* Once for each wait. */
+static void say_waiting(struct life *life, const struct space *space, const char *log)
+{
+	if (strcmp(life->waits_for, BASE_LINK) == 0)
+		return;
+	snprintf(life->waits_for, sizeof(life->waits_for), BASE_LINK);
+	life_logs(life->loop, space->hex, "build", space->build_log);
+	runlog_say(log, "waiting for the base system of all Spaces: it is made once, at the first "
+			"start of the hub");
+}
+
 bool life_push(struct life *life, const struct life_view *view)
 {
 	const struct space *space = &view->space;
@@ -291,6 +326,12 @@ bool life_push(struct life *life, const struct life_view *view)
 	/* Another try, after a restart: what the last one said stays as it is. */
 	if (!is_read(space) && runlog_is_over(log))
 		return life_new_build_log(life, space);
+	/* Environments are named after it. */
+	if (!life_has_layer(life->loop, BASE_LINK)) {
+		say_waiting(life, space, log);
+		life_wake(life, BASE_PAUSE_MS);
+		return false;
+	}
 	reading = mem_new(struct reading);
 	reading->loop = life->loop;
 	reading->space = *space;

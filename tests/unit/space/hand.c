@@ -60,8 +60,7 @@ struct hand *hand_new(void)
 		.domain = "localhost",
 		.port = 8080,
 		.hub_url = "http://hub.espace:8080",
-		.base = {.base = "base-1",
-			 .python = "/usr/bin/python3.11",
+		.base = {.python = "/usr/bin/python3.11",
 			 .python_version = "3.11",
 			 .uv_version = "0.13.9"},
 		.app_limits = {.cpu_milli = 2000, .memory_bytes = UINT64_C(16) << 30, .pids = 512},
@@ -409,4 +408,29 @@ void app_done(struct app *app)
 		pthread_join(app->thread, NULL);
 	}
 	close(app->fd);
+}
+
+static char *card_of(const struct app *app)
+{
+	return mem_format("sdk: gradio\nsdk_version: 6.31.0\napp_port: %u\n", (unsigned)app->port);
+}
+
+void hand_push_app(struct hand *hand, const struct repo *repo, const struct app *app,
+		   const char *text)
+{
+	owned(free) char *card = card_of(app);
+
+	hand_push(hand, repo, card, text, "rich==15.0.0\n");
+}
+
+struct repo hand_running(struct hand *hand, const char *name, struct app *app)
+{
+	struct repo repo = world_space(hand->world, name);
+
+	app_init(app);
+	app_open(app);
+	hand_push_app(hand, &repo, app, "print(1)\n");
+	hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	return repo;
 }

@@ -71,3 +71,9 @@ struct app {
 void app_init(struct app *app);
 void app_open(struct app *app);
 void app_done(struct app *app);
+
+/* Push an app that listens where `app` does, with the requirements that all of them have. */
+void hand_push_app(struct hand *hand, const struct repo *repo, const struct app *app,
+		   const char *text);
+/* A Space "me/NAME" that has run through its first build and answers on `app`. */
+struct repo hand_running(struct hand *hand, const char *name, struct app *app);

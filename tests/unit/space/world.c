@@ -53,9 +53,10 @@ static void add_owner(struct world *world)
 
 struct world *world_new(void)
 {
-	static const char *const folders[] = {"repos", "layers", "spaces", "run/in"};
+	static const char *const folders[] = {"repos", "layers/base-1", "spaces", "run/in"};
 	struct world *world = mem_new(struct world);
 	owned(free) char *database = NULL;
+	owned(free) char *link = NULL;
 	owned(free) char *key = NULL;
 	struct err err = ERR_INIT;
 
@@ -66,6 +67,8 @@ struct world *world_new(void)
 
 		world_ok(file_make_dirs(AT_FDCWD, path, 0755, &err), &err);
 	}
+	link = mem_format("%s/layers/base", world->path);
+	assert_int_equal(symlink("base-1", link), 0);
 	database = mem_format("%s/espace.db", world->path);
 	key = mem_format("%s/secret.key", world->path);
 	world_ok(store_open(database, &world->store, &err), &err);

@@ -1,0 +1,400 @@
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "build/runlog.h"
+#include "hand.h"
+
+static int setup(void **state)
+{
+	*state = hand_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	hand_free(*state);
+	return 0;
+}
+
+static void expect_log(struct hand *hand, const struct repo *repo, const char *name,
+		       const char *part)
+{
+	owned(free) char *path =
+		mem_format("%s/spaces/%s/logs/%s", hand->world->path, repo->hex, name);
+	owned(str_done) struct str text = str_new(RUNLOG_TAIL_MAX);
+
+	runlog_tail(path, RUNLOG_TAIL_MAX, &text);
+	if (!strstr(text.data, part))
+		fail_msg("%s does not say \"%s\": %s", name, part, text.data);
+	if (!runlog_is_over(path))
+		fail_msg("%s is not over", name);
+}
+
+static void expect_env(const struct engine_spec *spec, const char *var)
+{
+	for (const char *const *at = spec->env; *at; at++)
+		if (strcmp(*at, var) == 0)
+			return;
+	fail_msg("the app gets no %s", var);
+}
+
+static void leads_a_push_to_a_running_app(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "hello");
+	const struct engine_spec *build;
+	const struct engine_spec *run;
+	struct app app;
+	struct space space;
+	uint16_t port;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "print(1)\n");
+	build = hand_submission(hand, 0);
+	assert_int_equal(build->kind, ENGINE_BUILD);
+	assert_string_equal(build->log, "build-1.log");
+	assert_string_equal(build->cache, "shared");
+	assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_BUILDING);
+	hand_end_build(hand, build, 0, "installed");
+	run = hand_submission(hand, 1);
+	assert_string_equal(run->layers[0], build->result);
+	assert_int_equal(run->port, app.port);
+	assert_string_equal(run->argv[1], "app.py");
+	expect_env(run, "SPACE_ID=me/hello");
+	expect_env(run, "SPACE_HOST=me-hello.localhost:8080");
+	space = hand_wait(hand, &repo, STAGE_APP_STARTING);
+	assert_string_equal(space.running_commit, "");
+	app_open(&app);
+	assert_int_equal(hand_ask(hand, space.slug, &port), SPACE_WHO_ADDRESS); /* is held */
+	assert_int_equal(port, app.port);
+	space = hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_string_equal(space.running_commit, space.commit);
+	assert_string_equal(space.current_flavor, "cpu-basic");
+	expect_log(hand, &repo, "build-1.log", "Build finished");
+	app_done(&app);
+}
+
+static void serves_the_old_version_until_the_new_one_answers(void **state)
+{
+	struct hand *hand = *state;
+	struct app old;
+	struct app new;
+	struct repo repo = hand_running(hand, "swap", &old);
+	const struct engine_spec *run;
+	uint16_t port;
+
+	app_init(&new);
+	hand_push_app(hand, &repo, &new, "print(2)\n");
+	run = hand_submission(hand, 2); /* no build between: the environment is the same */
+	assert_int_equal(run->kind, ENGINE_APP);
+	hand_wait(hand, &repo, STAGE_RUNNING_APP_STARTING);
+	assert_int_equal(hand_ask(hand, "me-swap", &port), SPACE_WHO_ADDRESS);
+	assert_int_equal(port, old.port);
+	assert_int_equal(hand_stops(hand, hand_submission(hand, 1)->key), 0);
+	app_open(&new);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	hand_wait_stop(hand, hand_submission(hand, 1)->key);
+	hand_ask(hand, "me-swap", &port);
+	assert_int_equal(port, new.port);
+	assert_int_equal(hand_stops(hand, run->key), 0);
+	app_done(&old);
+	app_done(&new);
+}
+
+static void keeps_the_old_version_where_the_new_one_fails(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct app broken;
+	struct repo repo = hand_running(hand, "keep", &app);
+	struct space space;
+	uint16_t port;
+
+	app_init(&broken);
+	hand_push_app(hand, &repo, &broken, "raise SystemExit(1)\n");
+	hand_end_app(hand, hand_submission(hand, 2), 1, false, "Traceback: boom");
+	space = hand_wait(hand, &repo, STAGE_RUNTIME_ERROR);
+	assert_non_null(strstr(space.error, "exit status 1"));
+	assert_non_null(strstr(space.error, "Traceback: boom"));
+	expect_log(hand, &repo, "run-2.log", "Traceback: boom");
+	assert_int_equal(hand_ask(hand, "me-keep", &port), SPACE_WHO_ADDRESS);
+	assert_int_equal(port, app.port);
+	assert_int_equal(hand_stops(hand, hand_submission(hand, 1)->key), 0);
+	hand_push_app(hand, &repo, &app, "print('repaired')\n");
+	assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_RUNNING_BUILDING);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	app_done(&app);
+	app_done(&broken);
+}
+
+static void starts_a_crashed_app_again_until_it_crashes_too_often(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "crash", &app);
+	struct space space;
+
+	for (size_t i = 1; i < 5; i++) {
+		hand_end_app(hand, hand_submission(hand, i), 1, false, NULL);
+		hand_submission(hand, i + 1);
+		hand_wait(hand, &repo, STAGE_RUNNING);
+	}
+	hand_end_app(hand, hand_submission(hand, 5), 1, false, "the last words");
+	space = hand_wait(hand, &repo, STAGE_RUNTIME_ERROR);
+	assert_non_null(strstr(space.error, "again and again"));
+	assert_non_null(strstr(space.error, "the last words"));
+	assert_int_equal(hand_ask(hand, "me-crash", NULL), SPACE_WHO_ERROR);
+	assert_int_equal(hand_submissions(hand), 6);
+	assert_string_equal(space.current_flavor, "");
+	app_done(&app);
+}
+
+static void takes_exit_status_0_without_a_port_for_no_error(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "train");
+	struct app app;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "train()\n");
+	hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
+	hand_end_app(hand, hand_submission(hand, 1), 0, false, NULL);
+	assert_string_equal(hand_wait(hand, &repo, STAGE_STOPPED).error, "");
+	assert_int_equal(hand_ask(hand, "me-train", NULL), SPACE_WHO_PAUSED);
+	app_done(&app);
+}
+
+static void names_the_memory_limit(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "big");
+	struct app app;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
+	hand_end_app(hand, hand_submission(hand, 1), 137, true, NULL);
+	assert_non_null(strstr(hand_wait(hand, &repo, STAGE_RUNTIME_ERROR).error,
+			       "out of memory: the limit of 16Gi was reached"));
+	app_done(&app);
+}
+
+static void gives_up_an_app_that_never_answers(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "silent");
+	struct app app;
+	owned(free) char *card = NULL;
+	const struct engine_spec *run;
+
+	app_init(&app);
+	card = mem_format("sdk_version: 6.31.0\napp_port: %u\nstartup_duration_timeout: 1s\n",
+			  (unsigned)app.port);
+	hand_push(hand, &repo, card, "x\n", "");
+	hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
+	run = hand_submission(hand, 1);
+	assert_non_null(
+		strstr(hand_wait(hand, &repo, STAGE_RUNTIME_ERROR).error, "no HTTP answer"));
+	hand_wait_stop(hand, run->key);
+	assert_int_equal(hand_submissions(hand), 2);
+	app_done(&app);
+}
+
+static void shares_one_build_and_its_failure(void **state)
+{
+	struct hand *hand = *state;
+	struct repo one = world_space(hand->world, "one");
+	struct repo two = world_space(hand->world, "two");
+	struct app app;
+	struct space space;
+
+	app_init(&app);
+	hand_push_app(hand, &one, &app, "x\n");
+	hand_submission(hand, 0);
+	hand_push_app(hand, &two, &app, "y\n");
+	while (*world_get(hand->world, two.id).plan.env_layer == '\0') {
+	}
+	hand_ask(hand, "nobody", NULL); /* the loop has looked at it */
+	hand_end_build(hand, hand_submission(hand, 0), 1,
+		       "error: No solution found\n  cause: nope was not found");
+	assert_memory_equal(hand_wait(hand, &one, STAGE_BUILD_ERROR).error, "error: No", 9);
+	space = hand_wait(hand, &two, STAGE_BUILD_ERROR);
+	assert_non_null(strstr(space.error, "nope was not found"));
+	expect_log(hand, &two, "build-1.log", "nope was not found");
+	assert_int_equal(hand_submissions(hand), 1);
+	assert_int_equal(hand_ask(hand, "me-one", NULL), SPACE_WHO_ERROR);
+
+	hand_restart(hand, &one, false); /* another try, in a log of its own */
+	assert_string_equal(hand_submission(hand, 1)->log, "build-2.log");
+	app_done(&app);
+}
+
+static void tries_sources_for_the_owner_alone(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "source");
+	const struct engine_spec *first;
+	const struct engine_spec *second;
+	struct app app;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	first = hand_submission(hand, 0);
+	hand_end_build(hand, first, 1,
+		       "error: x\nhint: building from source is disabled for all packages");
+	second = hand_submission(hand, 1);
+	assert_string_equal(second->cache, "0a0a0a0a0a0a0a0a0a0a0a0a");
+	assert_string_not_equal(second->key, first->key);
+	hand_end_build(hand, second, 1, "error: still not");
+	hand_wait(hand, &repo, STAGE_BUILD_ERROR);
+	assert_int_equal(hand_submissions(hand), 2);
+	app_done(&app);
+}
+
+static void says_what_is_wrong_with_the_repository(void **state)
+{
+	struct hand *hand = *state;
+	struct repo empty = world_space(hand->world, "empty");
+	struct repo bad = world_space(hand->world, "bad");
+	struct repo other = world_space(hand->world, "other");
+	struct repo packages = world_space(hand->world, "packages");
+
+	hand_push(hand, &empty, "sdk: gradio\n", NULL, "");
+	hand_push(hand, &bad, "a: &x 1\nb: *x\n", "x\n", "");
+	hand_push(hand, &other, "sdk: docker\n", "x\n", "");
+	hand_push(hand, &packages, "sdk: gradio\n", "x\n", "-r missing.txt\n");
+	hand_wait(hand, &empty, STAGE_NO_APP_FILE);
+	assert_non_null(strstr(hand_wait(hand, &bad, STAGE_CONFIG_ERROR).error, "aliases"));
+	assert_non_null(strstr(hand_wait(hand, &other, STAGE_CONFIG_ERROR).error,
+			       "docker Spaces are not supported yet"));
+	assert_non_null(strstr(hand_wait(hand, &packages, STAGE_BUILD_ERROR).error, "missing.txt"));
+	expect_log(hand, &packages, "build-1.log", "missing.txt");
+	assert_int_equal(hand_submissions(hand), 0);
+}
+
+static void waits_for_the_base_system(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "early");
+	owned(free) char *link = mem_format("%s/layers/base", hand->world->path);
+	const struct engine_spec *build;
+	struct app app;
+
+	assert_int_equal(unlink(link), 0);
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	hand_ask(hand, "nobody", NULL); /* the loop has looked at it */
+	assert_int_equal(symlink("base-1", link), 0);
+	build = hand_submission(hand, 0);
+	hand_end_build(hand, build, 0, NULL);
+	hand_submission(hand, 1);
+	expect_log(hand, &repo, "build-1.log", "waiting for the base system");
+	app_done(&app);
+}
+
+static void stops_before_it_starts_again(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "again", &app);
+	const struct engine_spec *old = hand_submission(hand, 1);
+	const struct engine_spec *new;
+
+	hand_restart(hand, &repo, false);
+	new = hand_submission(hand, 2);
+	assert_int_equal(hand_stops(hand, old->key), 1);
+	assert_string_equal(new->layers[0], old->layers[0]);
+	assert_string_equal(new->log, "run-2.log");
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_int_equal(hand_submissions(hand), 3);
+	expect_log(hand, &repo, "run-1.log", "ended by signal 15");
+	app_done(&app);
+}
+
+static void builds_anew_for_a_factory_restart(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "anew", &app);
+	const struct engine_spec *build;
+
+	hand_restart(hand, &repo, true);
+	build = hand_submission(hand, 2);
+	assert_int_equal(build->kind, ENGINE_BUILD);
+	assert_string_not_equal(build->key, hand_submission(hand, 0)->key);
+	hand_end_build(hand, build, 0, NULL);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	app_done(&app);
+}
+
+static void deletes_a_space_that_builds(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "gone");
+	owned(free) char *folder = mem_format("%s/spaces/%s", hand->world->path, repo.hex);
+	const struct engine_spec *build;
+	struct app app;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	build = hand_submission(hand, 0);
+	hand_delete(hand, &repo);
+	hand_wait_gone(hand, &repo);
+	assert_int_equal(hand_stops(hand, build->key), 1);
+	assert_false(file_exists(AT_FDCWD, folder));
+	assert_int_equal(hand_ask(hand, "me-gone", NULL), SPACE_WHO_UNKNOWN);
+	app_done(&app);
+}
+
+static void deletes_a_space_that_runs(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "away", &app);
+	const struct engine_spec *run = hand_submission(hand, 1);
+	owned(free) char *layer = mem_format("%s/layers/%s", hand->world->path, run->layers[1]);
+	struct route_usage usage;
+
+	assert_true(file_exists(AT_FDCWD, layer));
+	hand_delete(hand, &repo);
+	hand_wait_gone(hand, &repo);
+	assert_int_equal(hand_stops(hand, run->key), 1);
+	assert_false(file_exists(AT_FDCWD, layer));
+	hand_stop(hand);
+	assert_false(route_usage(hand->route, "me-away", &usage));
+	app_done(&app);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(leads_a_push_to_a_running_app),
+		TEST(serves_the_old_version_until_the_new_one_answers),
+		TEST(keeps_the_old_version_where_the_new_one_fails),
+		TEST(starts_a_crashed_app_again_until_it_crashes_too_often),
+		TEST(takes_exit_status_0_without_a_port_for_no_error),
+		TEST(names_the_memory_limit),
+		TEST(gives_up_an_app_that_never_answers),
+		TEST(shares_one_build_and_its_failure),
+		TEST(tries_sources_for_the_owner_alone),
+		TEST(says_what_is_wrong_with_the_repository),
+		TEST(waits_for_the_base_system),
+		TEST(stops_before_it_starts_again),
+		TEST(builds_anew_for_a_factory_restart),
+		TEST(deletes_a_space_that_builds),
+		TEST(deletes_a_space_that_runs),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
