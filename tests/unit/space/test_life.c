@@ -293,7 +293,8 @@ static void waits_for_the_base_system(void **state)
 	assert_int_equal(unlink(link), 0);
 	app_init(&app);
 	hand_push_app(hand, &repo, &app, "x\n");
-	hand_ask(hand, "nobody", NULL); /* the loop has looked at it */
+	hand_ask(hand, "nobody", NULL); /* the loop has read the Space */
+	hand_submissions(hand);         /* and finished its step */
 	assert_int_equal(symlink("base-1", link), 0);
 	build = hand_submission(hand, 0);
 	hand_end_build(hand, build, 0, NULL);
