@@ -36,6 +36,7 @@
 enum {
 	LIFE_RUNS_MAX = 8,         /* open runs of one Space: the new one, and old ones that end */
 	LIFE_GRACE_MS = 10 * 1000, /* between SIGTERM and SIGKILL */
+	LIFE_DRAIN_MS = 500,       /* between the new route and the end of the old version */
 	LIFE_LOGS_KEPT = 20,       /* of each kind */
 	LIFE_ERROR_TAIL = 1000,    /* bytes of a log that an error message quotes */
 	LIFE_CRASHES_MAX = 5,      /* in LIFE_CRASH_WINDOW_MS: then it is not started again */

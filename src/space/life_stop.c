@@ -1,24 +1,40 @@
+#include "base/clock.h"
 #include "base/log.h"
 #include "space/life.h"
 
-/* Has a newer run of the Space answered the probe? */
-static bool is_superseded(const struct life_view *view, size_t index)
+/* When the first newer run of the Space has answered the probe; 0 for never. */
+static int64_t superseded_ms(const struct life_view *view, size_t index)
 {
 	for (size_t i = index + 1; i < view->run_count; i++)
 		if (view->runs[i].ready_ms)
-			return true;
+			return view->runs[i].ready_ms;
+	return 0;
+}
+
+/*
+ * Visitors are routed to a newer run. One of them may have read the old address a moment ago and
+ * not have connected yet: it still has its time.
+ */
+static bool is_drained(struct life *life, int64_t since_ms)
+{
+	int64_t left_ms = since_ms + LIFE_DRAIN_MS - clock_wall_ms();
+
+	if (left_ms <= 0 || left_ms > LIFE_DRAIN_MS) /* the clock was set back */
+		return true;
+	life_wake(life, left_ms);
 	return false;
 }
 
-static bool must_stop(const struct life_view *view, size_t index)
+static bool must_stop(struct life *life, const struct life_view *view, size_t index)
 {
 	const struct space *space = &view->space;
 	const struct runrow *row = &view->runs[index];
+	int64_t since_ms = superseded_ms(view, index);
 
 	if (space->paused || space->deleting || row->restart_nonce != space->restart_nonce)
 		return true;
-	if (is_superseded(view, index))
-		return true;
+	if (since_ms)
+		return is_drained(life, since_ms);
 	/* It never answered, and the Space was given up, or has gone on to another wish. */
 	return !row->ready_ms &&
 	       (space->settled == row->generation || row->generation != space->generation);
@@ -33,7 +49,7 @@ bool life_stop(struct life *life, const struct life_view *view)
 	for (size_t i = 0; i < view->run_count; i++) {
 		struct life_fact *fact = life_fact(life->loop, view->runs[i].key);
 
-		if (!fact || fact->stopping || !must_stop(view, i))
+		if (!fact || fact->stopping || !must_stop(life, view, i))
 			continue;
 		if (engine->ops->stop(engine, fact->run.key, LIFE_GRACE_MS, &err) < 0) {
 			log_warn("space.stop", "run=%s error=%s", fact->run.key, err.text);

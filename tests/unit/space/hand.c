@@ -226,7 +226,7 @@ void hand_wait_gone(struct hand *hand, const struct repo *repo)
 struct lookup {
 	struct hand *hand;
 	size_t index;
-	const struct engine_spec *spec;
+	bool found;
 	const char *key;
 	size_t count;
 };
@@ -235,7 +235,12 @@ static void find_submission(void *arg)
 {
 	struct lookup *lookup = arg;
 
-	lookup->spec = engine_fake_submission(lookup->hand->engine, lookup->index);
+	const struct engine_spec *spec =
+		engine_fake_submission(lookup->hand->engine, lookup->index);
+
+	lookup->found = spec != NULL;
+	if (spec)
+		lookup->hand->seen[lookup->index] = *spec;
 }
 
 const struct engine_spec *hand_submission(struct hand *hand, size_t index)
@@ -243,13 +248,11 @@ const struct engine_spec *hand_submission(struct hand *hand, size_t index)
 	struct lookup lookup = {.hand = hand, .index = index};
 	int64_t since_ms = clock_mono_ms();
 
+	assert_true(index < HAND_RUNS_MAX);
 	for (;;) {
 		in_loop(hand, find_submission, &lookup);
-		if (lookup.spec) {
-			assert_true(index < HAND_RUNS_MAX);
-			hand->seen[index] = *lookup.spec;
+		if (lookup.found)
 			return &hand->seen[index];
-		}
 		if (!go_on(hand, since_ms))
 			fail_msg("run %zu was never submitted", index);
 	}
