@@ -62,6 +62,8 @@ class Front:
         self.listening = socket.socket()
         self.listening.bind(("127.0.0.1", 0))
         self.listening.listen(4096)
+        # nginx takes it as it is: a worker would wait in accept() for what another has just taken.
+        self.listening.setblocking(False)
         self.port = self.listening.getsockname()[1]
         self.demo = subprocess.Popen(
             [DEMO, self.data, f"127.0.0.1:{self.port}", "localhost", MODULE, user, group.gr_name,

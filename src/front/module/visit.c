@@ -74,8 +74,13 @@ void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t
 	visit->address.sin_port = htons(port);
 }
 
-/* Count the visit in the slug's entry. False: it has none, or one that cannot be read now. */
-static bool count(struct espace_visit *visit, struct route_target *target)
+enum counted { NOT_LISTED, NOT_READABLE, COUNTED };
+
+/*
+ * Count the visit in the slug's entry. NOT_READABLE: the hub is writing it just now, or it has
+ * become another slug's.
+ */
+static enum counted count(struct espace_visit *visit, struct route_target *target)
 {
 	struct route_table *table = espace_table(visit->common, visit->request->connection->log);
 	struct route_counters *counters;
@@ -84,20 +89,20 @@ static bool count(struct espace_visit *visit, struct route_target *target)
 	if (table && visit->slug.len > 0)
 		entry = route_find(table, &visit->key);
 	if (!entry)
-		return false;
+		return NOT_LISTED;
 	counters = route_counters_of(table, visit->common->row, entry);
 	if (!route_enter(entry, counters, &visit->key, ngx_current_msec, target))
-		return false;
+		return NOT_READABLE;
 	visit->counters = counters;
 	visit->side = target->side;
-	return true;
+	return COUNTED;
 }
 
 bool espace_visit_enter(struct espace_visit *visit)
 {
 	struct route_target target;
 
-	if (!count(visit, &target))
+	if (count(visit, &target) != COUNTED)
 		return false;
 	if (target.state != ROUTE_RUNNING || target.access != ROUTE_PUBLIC) {
 		leave(visit, 0);
@@ -110,20 +115,20 @@ bool espace_visit_enter(struct espace_visit *visit)
 
 /*
  * Counted first, read after, as for a visit without a question: between the hub's answer and now it
- * may have begun to put the Space to sleep.
+ * may have begun to put the Space to sleep. A visit that is not counted would not be waited for, so
+ * that only a slug without an entry goes on like that.
  */
 bool espace_visit_follow(struct espace_visit *visit)
 {
 	struct route_target target;
+	enum counted counted = count(visit, &target);
 
 	visit->told = true;
-	if (!count(visit, &target))
-		return true;
-	if (target.state == ROUTE_DRAIN) {
+	if (counted == COUNTED && target.state == ROUTE_DRAIN) {
 		leave(visit, 0);
 		return false;
 	}
-	return true;
+	return counted != NOT_READABLE;
 }
 
 bool espace_visit_again(struct espace_visit *visit)
