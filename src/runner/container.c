@@ -71,8 +71,11 @@ static int understand(const struct str *answer, pid_t *pid, struct err *err)
 	    json_get_int(json, "data", &data, err) < 0 ||
 	    json_get_text(json, "message", &message, err) < 0)
 		return err_in(err, "conmon's answer");
-	if (data <= 0)
-		return err_set(err, ERR_SYSTEM, "runc: %s", message);
+	if (data <= 0) {
+		/* runc's words name paths of the machine: they are for its operator. */
+		log_error("runner.create", "answer=%s", message);
+		return err_set(err, ERR_SYSTEM, "the container could not be made");
+	}
 	*pid = (pid_t)data;
 	return 0;
 }
@@ -205,7 +208,10 @@ int container_start(const struct datadir *dir, const char *key, struct err *err)
 	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
 	const char *const argv[] = {RUNC, "--root", root, "start", key, NULL};
 
-	return proc_run(argv, NULL, &output, err);
+	if (proc_run(argv, NULL, &output, err) == 0)
+		return 0;
+	log_error("runner.start", "run=%s answer=%s", key, err->text);
+	return err_set(err, ERR_SYSTEM, "the container could not be started");
 }
 
 int container_open_process(pid_t pid, uint64_t start_time)

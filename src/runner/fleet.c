@@ -173,7 +173,8 @@ static void begin_finish(struct run *run, const char *lost_reason)
 	unwatch(run);
 	run->phase = PHASE_FINISHING;
 	run->lost_reason = lost_reason;
-	pool_add(run->fleet->setup.pool,
+	pool_add(run->record.run.kind == ENGINE_BUILD ? run->fleet->setup.slow_pool
+						      : run->fleet->setup.pool,
 		 &(struct pool_job){.work = finish_work, .done = finish_done, .arg = run});
 }
 

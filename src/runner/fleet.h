@@ -21,7 +21,8 @@ struct fleet;
 struct fleet_setup {
 	const struct runner_config *config;
 	struct loop *loop;
-	struct pool *pool;
+	struct pool *pool;      /* starts and ends of apps: as many threads as may start at once */
+	struct pool *slow_pool; /* ends of builds, which wait for the disk */
 	const json_t *seccomp;
 	/* A run has changed. */
 	void (*changed)(void *arg, const struct engine_run *run);

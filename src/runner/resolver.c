@@ -58,7 +58,7 @@ static int start(struct resolver *resolver, struct err *err)
 	struct in_addr in = {.s_addr = htonl(datadir_address(resolver->config->dir, 1))};
 	char gateway[INET_ADDRSTRLEN];
 	owned(free) char *listen = NULL;
-	owned(free) char *hub = NULL;
+	owned(free) char *hub = NULL; /* and no question about it goes outside, for IPv6 say */
 	const char *user = getpwnam("dnsmasq") ? "--user=dnsmasq" : "--user=nobody";
 
 	inet_ntop(AF_INET, &in, gateway, sizeof(gateway));
@@ -67,11 +67,20 @@ static int start(struct resolver *resolver, struct err *err)
 
 	/* bogus-priv: reverse questions for private ranges are answered at once, with "no such
 	 * name". */
-	const char *const argv[] = {
-		"dnsmasq",    "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file",
-		"--no-hosts", "--bind-interfaces",    "--except-interface=lo", listen,
-		hub,          "--bogus-priv",         "--cache-size=1000",     user,
-		NULL};
+	const char *const argv[] = {"dnsmasq",
+				    "--keep-in-foreground",
+				    "--conf-file=/dev/null",
+				    "--pid-file",
+				    "--no-hosts",
+				    "--bind-interfaces",
+				    "--except-interface=lo",
+				    listen,
+				    hub,
+				    "--local=/hub.espace/",
+				    "--bogus-priv",
+				    "--cache-size=1000",
+				    user,
+				    NULL};
 	/* Not our stderr: it outlives us, and whoever reads that would wait for its end. */
 	const int fds[] = {-1, -1, -1};
 	struct proc_spec spec = {.argv = argv, .fds = fds, .fd_count = 3, .new_group = true};

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -33,6 +34,7 @@ struct runner {
 	struct loop *loop;
 	struct link *link;
 	struct pool *pool;
+	struct pool *slow_pool;
 	struct fleet *fleet;
 	struct basesystem *base;
 	struct resolver *resolver;
@@ -243,6 +245,7 @@ static int start_fleet(struct runner *runner, struct err *err)
 		.config = runner->config,
 		.loop = runner->loop,
 		.pool = runner->pool,
+		.slow_pool = runner->slow_pool,
 		.seccomp = runner->seccomp,
 		.changed = on_changed,
 		.need_base = on_need_base,
@@ -267,6 +270,7 @@ static int start(struct runner *runner, struct err *err)
 	    network_up(config, err) < 0 ||
 	    resolver_new(config, runner->loop, &runner->resolver, err) < 0 ||
 	    pool_new(runner->loop, worker_count(), &runner->pool, err) < 0 ||
+	    pool_new(runner->loop, 1, &runner->slow_pool, err) < 0 ||
 	    basesystem_new(config, runner->loop, on_base, runner, &runner->base, err) < 0 ||
 	    start_fleet(runner, err) < 0 ||
 	    link_new(runner->loop, config->hub_fd, &events, &runner->link, err) < 0)
@@ -280,6 +284,7 @@ static void stop(struct runner *runner)
 {
 	basesystem_free(runner->base);
 	pool_free(runner->pool);
+	pool_free(runner->slow_pool);
 	link_free(runner->link);
 	fleet_free(runner->fleet);
 	resolver_free(runner->resolver);
@@ -297,7 +302,10 @@ static void stop(struct runner *runner)
 int runner_main(const struct runner_config *config, struct err *err)
 {
 	struct runner runner = {.config = config, .signal_fd = -1};
-	int result = start(&runner, err);
+	int result;
+
+	umask(022); /* Spaces' user ids must get through the folders that we make */
+	result = start(&runner, err);
 
 	if (result == 0) {
 		log_info("runner.ready", "instance=%s", config->dir->instance);

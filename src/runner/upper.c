@@ -12,7 +12,7 @@
 /* Others take free devices too, between our question and our answer. */
 enum { LOOP_TRIES = 64 };
 
-/* No journal: it is thrown away with its run, and never checked. */
+/* No journal, no copies of the superblock: it is thrown away with its run, and never checked. */
 static int make_file_system(int image, struct err *err)
 {
 	static const char *const argv[] = {"mkfs.ext4",
@@ -21,9 +21,9 @@ static int make_file_system(int image, struct err *err)
 					   "-m",
 					   "0",
 					   "-O",
-					   "^has_journal,^resize_inode",
+					   "^has_journal,^resize_inode,sparse_super2",
 					   "-E",
-					   "lazy_itable_init=1,nodiscard",
+					   "lazy_itable_init=1,nodiscard,num_backup_sb=0",
 					   "/proc/self/fd/3",
 					   NULL};
 	const int fds[] = {-1, -1, 2, image};
