@@ -1,0 +1,34 @@
+import sys
+import pathlib
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+import clients  # noqa: E402
+from hub import Hub  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def hub():
+    """One hub for all tests that do not end it: the base system and Gradio are made once."""
+    hub = Hub().init()
+    try:
+        yield hub.start()
+    finally:
+        hub.remove()
+
+
+@pytest.fixture(params=sorted(clients.ENVIRONMENTS))
+def client(request, hub):
+    client = clients.Client(request.param, hub)
+    client.version = request.param
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def new_client(hub):
+    client = clients.Client("2.4.0", hub)
+    yield client
+    client.close()
