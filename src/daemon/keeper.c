@@ -66,10 +66,11 @@ struct keeper {
 
 int keeper_lock(const struct datadir *dir, int *out, struct err *err)
 {
-	owned(close) int fd = openat(dir->fd, "instance", O_RDONLY | O_CLOEXEC);
+	/* The directory itself: files in it are replaced now and then, and their locks with them. */
+	owned(close) int fd = openat(dir->fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return err_sys(err, "open the instance file");
+		return err_sys(err, "open the data directory");
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return err_set(err, ERR_BUSY, "espaced already runs on %s", dir->path);
 	*out = take_fd(&fd);
