@@ -205,6 +205,7 @@ def main():
         do("check-layers", check("scripts/check-layers"))
         do("check-names", check("scripts/check-names"))
         do("format", check("scripts/format", "--check"))
+        do("manual", check("scripts/manual", "--check"))
     do("unit", meson_tests("build", options.k))
     if not options.quick:
         do("unit, ASan and UBSan", sanitized("asan", options.k))

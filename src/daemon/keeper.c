@@ -66,7 +66,8 @@ struct keeper {
 
 int keeper_lock(const struct datadir *dir, int *out, struct err *err)
 {
-	/* The directory itself: files in it are replaced now and then, and their locks with them. */
+	/* The directory itself: files in it are replaced now and then, and their locks with them.
+	 */
 	owned(close) int fd = openat(dir->fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)

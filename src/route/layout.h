@@ -24,7 +24,7 @@
  * Units: addresses in host byte order, activity in milliseconds of the monotonic clock.
  */
 enum {
-	ROUTE_MAGIC = 0x65735231, /* "esR1": layout version 1 */
+	ROUTE_MAGIC = 0x65735232, /* "esR2": layout version 2 */
 	ROUTE_ENTRIES = 4096,     /* a power of two: open addressing by FNV-1a of the slug */
 	ROUTE_PROBES = 128,       /* a slug lies this close to its place, or is not there */
 	ROUTE_WORKERS = 64,
@@ -39,6 +39,12 @@ enum route_state {
 	ROUTE_RUNNING = 2, /* straight to the address */
 	ROUTE_DRAIN = 3,   /* about to sleep: ask */
 	ROUTE_ASK = 4,     /* anything else: ask */
+	/*
+	 * A newer version is about to get the address: what belongs to a session still goes to the
+	 * old one, ask for all else. So the calls of a session that follow each other in
+	 * milliseconds do not end up at two versions.
+	 */
+	ROUTE_HANDOVER = 5,
 };
 
 enum route_access { ROUTE_PUBLIC = 0, ROUTE_PRIVATE = 1 };

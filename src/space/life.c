@@ -240,6 +240,43 @@ static void drop_route(struct life *life, const struct space *space)
 	life_answer(life->loop, NULL);
 }
 
+/*
+ * Visitors move to a newer version in two steps: for a moment new ones are held, so that a session
+ * whose next call is on its way finds the version that knows it. True when the moment is over.
+ */
+static bool handed_over(struct life *life, const struct space *space)
+{
+	struct err err = ERR_INIT; /* no room for an entry that is there: can't be */
+	int64_t now_ms = clock_mono_ms();
+	int64_t left_ms;
+
+	if (!life->handover_ms && route_set(life->loop->config.route, space->slug, ROUTE_HANDOVER,
+					    ROUTE_PUBLIC, life->address, life->port, &err) == 0)
+		life->handover_ms = now_ms;
+	left_ms = life->handover_ms + LIFE_HANDOVER_MS - now_ms;
+	if (left_ms <= 0)
+		return true;
+	life_wake(life, left_ms);
+	return false;
+}
+
+/* The entry in the table: an address, or 0 for "ask". */
+static void write_route(struct life *life, const struct space *space, uint32_t address,
+			uint16_t port)
+{
+	struct err err = ERR_INIT;
+
+	life->handover_ms = 0;
+	life->address = address;
+	life->port = port;
+	life->routed = route_set(life->loop->config.route, space->slug,
+				 address ? ROUTE_RUNNING : ROUTE_ASK,
+				 space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC, address, port,
+				 &err) == 0;
+	if (!life->routed)
+		log_error("space.route", "space=%s error=%s", space->full_name, err.text);
+}
+
 void life_route(struct life *life, const struct life_view *view)
 {
 	bool first = !life->routed;
@@ -248,23 +285,20 @@ void life_route(struct life *life, const struct life_view *view)
 	const struct runrow *row = serving_run(life, view, &fact);
 	uint32_t address = row ? fact->run.address : 0;
 	uint16_t port = row ? fact->run.port : 0;
-	struct err err = ERR_INIT;
+	bool moves = life->address != address || life->port != port;
 
 	if (space->deleting) {
 		if (!life->routed || life->who != SPACE_WHO_UNKNOWN || life->address)
 			drop_route(life, space);
 		return;
 	}
-	if (!life->routed || life->address != address || life->port != port) {
-		life->address = address;
-		life->port = port;
-		life->routed = route_set(life->loop->config.route, space->slug,
-					 row ? ROUTE_RUNNING : ROUTE_ASK,
-					 space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC, address,
-					 port, &err) == 0;
-		if (!life->routed)
-			log_error("space.route", "space=%s error=%s", space->full_name, err.text);
+	if (moves && life->routed && life->address && address && !space->is_private &&
+	    !handed_over(life, space)) {
+		life->who = SPACE_WHO_STARTING; /* questions are kept until then */
+		return;
 	}
+	if (moves || !life->routed || life->handover_ms)
+		write_route(life, space, address, port);
 	life->who = row && !space->is_private ? SPACE_WHO_ADDRESS : who_of(space);
 	/* The last Space to be read decides for all names that nobody has. */
 	life_answer(life->loop, first ? NULL : life->slug);

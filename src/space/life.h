@@ -36,10 +36,14 @@
 enum {
 	LIFE_RUNS_MAX = 8,         /* open runs of one Space: the new one, and old ones that end */
 	LIFE_GRACE_MS = 10 * 1000, /* between SIGTERM and SIGKILL */
-	LIFE_DRAIN_MS = 500,       /* between the new route and the end of the old version */
-	LIFE_LOGS_KEPT = 20,       /* of each kind */
-	LIFE_ERROR_TAIL = 1000,    /* bytes of a log that an error message quotes */
-	LIFE_CRASHES_MAX = 5,      /* in LIFE_CRASH_WINDOW_MS: then it is not started again */
+	LIFE_HANDOVER_MS = 150,    /* new visits are held while those of sessions end their turn */
+	LIFE_DRAIN_MS =
+		500, /* at least, from the new version's first answer to the old one's end */
+	LIFE_DRAIN_MAX_MS = 60 * 1000, /* at most: some visits, such as WebSockets, never end */
+	LIFE_DRAIN_LOOK_MS = 100,
+	LIFE_LOGS_KEPT = 20,    /* of each kind */
+	LIFE_ERROR_TAIL = 1000, /* bytes of a log that an error message quotes */
+	LIFE_CRASHES_MAX = 5,   /* in LIFE_CRASH_WINDOW_MS: then it is not started again */
 	LIFE_CRASH_WINDOW_MS = 10 * 60 * 1000,
 };
 
@@ -80,9 +84,11 @@ struct life {
 	enum space_who who;
 	uint32_t address; /* where visitors are routed, 0: nowhere */
 	uint16_t port;
-	bool routed;        /* the table of routes says the same */
-	char prepares[48];  /* environment whose build the crew prepares for it */
-	char waits_for[48]; /* environment that another Space builds; its log says so once */
+	bool routed;         /* the table of routes says the same */
+	int64_t handover_ms; /* since when visitors are handed to another address; 0: they are not
+			      */
+	char prepares[48];   /* environment whose build the crew prepares for it */
+	char waits_for[48];  /* environment that another Space builds; its log says so once */
 	struct probe *probe;
 	char probed[ENGINE_KEY_ROOM];
 };

@@ -12,16 +12,20 @@ static int64_t superseded_ms(const struct life_view *view, size_t index)
 }
 
 /*
- * Visitors are routed to a newer run. One of them may have read the old address a moment ago and
- * not have connected yet: it still has its time.
+ * Visitors are routed to a newer run. Those who are at the old one may finish; one of them may have
+ * read the old address a moment ago and not have connected yet.
  */
 static bool is_drained(struct life *life, int64_t since_ms)
 {
-	int64_t left_ms = since_ms + LIFE_DRAIN_MS - clock_wall_ms();
+	int64_t passed_ms = clock_wall_ms() - since_ms;
+	struct route_usage usage;
 
-	if (left_ms <= 0 || left_ms > LIFE_DRAIN_MS) /* the clock was set back */
+	if (passed_ms < 0 || passed_ms >= LIFE_DRAIN_MAX_MS) /* the clock was set back */
 		return true;
-	life_wake(life, left_ms);
+	if (!life->handover_ms && passed_ms >= LIFE_DRAIN_MS &&
+	    (!route_usage(life->loop->config.route, life->slug, &usage) || usage.draining == 0))
+		return true;
+	life_wake(life, LIFE_DRAIN_LOOK_MS);
 	return false;
 }
 

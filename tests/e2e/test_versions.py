@@ -1,14 +1,19 @@
 """New versions, broken ones, and the visitors who notice nothing of it."""
 
 import http.client
+import json
+import os
+import subprocess
 import threading
 import time
 import urllib.parse
 
 import apps
-from hub import fetch
+from hub import ROOT, fetch
 
 VISITORS = 4
+# New versions in a row while gradio_client calls.
+ROUNDS = ["Bonjour", "Hola", "Ciao"] if not os.environ.get("ESPACE_TEST_FULL") else [f"Hello{i}" for i in range(25)]
 
 
 class Visitor(threading.Thread):
@@ -65,6 +70,46 @@ def test_new_version_without_one_failed_request(hub):
     for visitor in crowd:
         assert set(visitor.answers) == {b"one", b"two"}, visitor.answers
     assert hub.visit("update").body == b"two"
+
+
+PREDICT_ALWAYS = """
+import json, sys, threading
+from gradio_client import Client
+client = Client(sys.argv[1], verbose=False)
+leaving = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.read(), leaving.set()), daemon=True).start()
+answers, failures = {}, []
+while not leaving.is_set():
+    try:
+        answer = client.predict("Ada", api_name="/predict")
+        answers[answer] = answers.get(answer, 0) + 1
+    except Exception as error:
+        failures.append(repr(error))
+    if sum(answers.values()) == 1:
+        print("up", flush=True)
+print(json.dumps([answers, failures]))
+"""
+
+
+def test_gradio_clients_notice_only_the_new_answer(hub, new_client):
+    app = (ROOT / "examples" / "hello-gradio" / "app.py").read_text()
+    hub.create("gradio-update")
+    hub.commit("gradio-update", {"app.py": app})
+    hub.wait_stage("gradio-update", "RUNNING")
+    crowd = [subprocess.Popen([new_client.python, "-c", PREDICT_ALWAYS, "me/gradio-update"], env=new_client.environment,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(VISITORS)]
+    try:
+        assert [each.stdout.readline() for each in crowd] == ["up\n"] * VISITORS
+        for text in ROUNDS:
+            assert "Hello" in app
+            commit = hub.commit("gradio-update", {"app.py": app.replace("Hello", text)})
+            hub.wait_stage("gradio-update", "RUNNING", sha=commit)
+        time.sleep(2)
+    finally:
+        results = [json.loads(each.communicate("")[0].strip().splitlines()[-1]) for each in crowd]
+    for answers, failures in results:
+        assert failures == []
+        assert {answer.split()[0] for answer in answers} == {"Hello", *ROUNDS}
 
 
 def test_broken_app_says_why_and_its_repair_runs(hub):

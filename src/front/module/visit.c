@@ -98,13 +98,30 @@ static enum counted count(struct espace_visit *visit, struct route_target *targe
 	return COUNTED;
 }
 
+/* Gradio names the session in the query of each call that goes on with one (Wire: L3). */
+static bool continues_session(ngx_http_request_t *r)
+{
+	static u_char name[] = "session_hash";
+	ngx_str_t value;
+
+	return ngx_http_arg(r, name, sizeof(name) - 1, &value) == NGX_OK;
+}
+
+static bool may_enter(const struct espace_visit *visit, const struct route_target *target)
+{
+	if (target->access != ROUTE_PUBLIC)
+		return false;
+	return target->state == ROUTE_RUNNING ||
+	       (target->state == ROUTE_HANDOVER && continues_session(visit->request));
+}
+
 bool espace_visit_enter(struct espace_visit *visit)
 {
 	struct route_target target;
 
 	if (count(visit, &target) != COUNTED)
 		return false;
-	if (target.state != ROUTE_RUNNING || target.access != ROUTE_PUBLIC) {
+	if (!may_enter(visit, &target)) {
 		leave(visit, 0);
 		return false;
 	}

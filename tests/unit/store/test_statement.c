@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define ADD "INSERT INTO meta (key, value) VALUES (?, ?)"
+#define ADD   "INSERT INTO meta (key, value) VALUES (?, ?)"
 #define COUNT "SELECT count(*) FROM meta"
 
 static int add(struct store_db *db, const char *key, struct err *err)
