@@ -54,6 +54,17 @@ class Hub:
         with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(self.token + "\n")
 
+    def prepare_base(self):
+        """Make the base system of all Spaces where it is missing, and show what it does."""
+        if os.path.exists(os.path.join(self.data, "layers", "base")):
+            return
+        say("making the base system, once for all Spaces (half a minute or more)")
+        process = subprocess.Popen([ESPACED, *self.options, "prepare"], stderr=subprocess.PIPE, text=True)
+        for line in process.stderr:
+            say("  base | " + line.rstrip("\n").split(" line=")[-1])
+        if process.wait():
+            sys.exit("the base system could not be made")
+
     def start(self):
         """Start espaced and wait until it is ready."""
         self.process = subprocess.Popen([ESPACED, *self.options, "--log-level", "warn"], stdout=subprocess.PIPE,
@@ -157,9 +168,11 @@ def main():
     parser.add_argument("--data", default="/var/lib/espace")
     parser.add_argument("--listen", action="append")
     hub = Hub(parser.parse_args())
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     try:
         hub.prepare_account()
+        hub.prepare_base()
         say("starting the hub")
         hub.start()
         say(f"the hub is ready on {hub.url}")

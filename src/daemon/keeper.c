@@ -53,7 +53,6 @@ struct keeper {
 	const struct keeper_config *config;
 	struct loop *loop;
 	struct door *door;
-	int lock_fd;
 	int pair[2];    /* [ROLE_HUB], [ROLE_RUNNER]; both ends stay open here */
 	int sockets[3]; /* api, ask, stream: they queue visits while the hub restarts */
 	int ready[2];
@@ -377,7 +376,7 @@ static void keeper_done(struct keeper *keeper)
 	done_wards(keeper);
 	loop_timer_free(keeper->late);
 	door_free(keeper->door);
-	close_all((int[]){keeper->signal_fd, keeper->lock_fd}, 2);
+	close_all(&keeper->signal_fd, 1);
 	close_all(keeper->pair, 2);
 	close_all(keeper->sockets, 3);
 	close_all(keeper->ready, 2);
@@ -388,7 +387,8 @@ static void own_keeper_done(struct keeper *held)
 	keeper_done(held);
 }
 
-int keeper_run(const struct keeper_config *config, struct err *err)
+/* Start everything and run until a signal; *end_all says which one. */
+static int keep(const struct keeper_config *config, bool *end_all, struct err *err)
 {
 	owned(loop_free) struct loop *loop = NULL;
 
@@ -396,20 +396,28 @@ int keeper_run(const struct keeper_config *config, struct err *err)
 		return -1;
 	owned(keeper_done) struct keeper keeper = {.config = config,
 						   .loop = loop,
-						   .lock_fd = -1,
 						   .pair = {-1, -1},
 						   .sockets = {-1, -1, -1},
 						   .ready = {-1, -1},
 						   .signal_fd = -1};
 	init_wards(&keeper);
 	keeper.late = loop_timer_new(loop, kill_late, &keeper);
-	if (keeper_lock(config->dir, &keeper.lock_fd, err) < 0 ||
-	    rundir_mount(config->dir, err) < 0 || write_state(&keeper, err) < 0 ||
+	if (rundir_mount(config->dir, err) < 0 || write_state(&keeper, err) < 0 ||
 	    watch_signals(&keeper, err) < 0 || open_sockets(&keeper, err) < 0 ||
 	    door_new(config->dir, config->settings, &keeper.door, err) < 0 ||
-	    start_all(&keeper, err) < 0)
+	    start_all(&keeper, err) < 0 || loop_run(loop, err) < 0)
 		return -1;
-	if (loop_run(loop, err) < 0)
+	*end_all = keeper.end_all;
+	return 0;
+}
+
+int keeper_run(const struct keeper_config *config, struct err *err)
+{
+	owned(close) int locked = -1;
+	bool end_all = false;
+
+	if (keeper_lock(config->dir, &locked, err) < 0 || keep(config, &end_all, err) < 0)
 		return -1;
-	return keeper.end_all ? teardown(config->dir, config->settings, err) : 0;
+	/* After our own sockets are closed: they keep run/ busy. */
+	return end_all ? teardown(config->dir, config->settings, err) : 0;
 }

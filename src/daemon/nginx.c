@@ -83,9 +83,9 @@ static int launch(const struct nginx_spec *spec, const int *fds, size_t count, s
 		  struct err *err)
 {
 	owned(free) char *prefix = datadir_path(spec->dir, "run/nginx/");
+	owned(free) char *log = datadir_path(spec->dir, "run/nginx.log");
 	owned(str_done) struct str inherited = str_new(STATE_MAX);
-	const char *const argv[] = {NGINX_PROGRAM, "-c", spec->conf, "-p",
-				    prefix,        "-e", "stderr",   NULL};
+	const char *const argv[] = {NGINX_PROGRAM, "-c", spec->conf, "-p", prefix, "-e", log, NULL};
 	const char *env[] = {NULL, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
 	/* nginx finds the sockets of its `listen` lines among these (front.md, "As a child"). */

@@ -1,6 +1,7 @@
 """Who outlives whom (design 2): restarts that visitors don't notice, and a stop that leaves nothing."""
 
 import pathlib
+import signal
 import subprocess
 
 import pytest
@@ -70,6 +71,8 @@ def test_restart_of_the_hub_is_not_noticed_and_stop_leaves_nothing(own_hub):
     hub.start()
     hub.wait_stage("stays", "RUNNING")
     assert fetch(host + "/").body == b"here"
+    assert hub.end(signal.SIGINT) == 0, hub.tail()
+    assert leftovers(hub, name) == []
 
 
 def test_kill_of_everything_is_recovered(own_hub):
