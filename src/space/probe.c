@@ -8,13 +8,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 enum {
-	/* Starting apps are asked often, for a person waits; slow ones less, for it costs them CPU.
+	/*
+	 * A person waits, so the pause between two tries is a hundredth of the time that has
+	 * passed: nobody waits a noticeable part longer than the app takes. A refused connection
+	 * costs some 50 us.
 	 */
-	WAIT_FIRST_MS = 20,
+	WAIT_SHARE = 100,
+	WAIT_MIN_MS = 10,
 	WAIT_MAX_MS = 200,
 	ANSWER_MS = 5000, /* then ask again on a new connection */
 };
@@ -28,7 +33,7 @@ struct probe {
 	int fd; /* -1 between two tries */
 	uint32_t address;
 	uint16_t port;
-	int64_t wait_ms;
+	int64_t began_ms; /* monotonic clock */
 	bool asked;
 	size_t got; /* bytes of answer_start that have come */
 	void (*ready)(void *arg);
@@ -44,11 +49,13 @@ static void hang_up(struct probe *probe)
 
 static void try_later(struct probe *probe)
 {
+	int64_t wait_ms;
+
 	hang_up(probe);
-	loop_timer_set(probe->timer, probe->wait_ms);
-	probe->wait_ms += probe->wait_ms / 2;
-	if (probe->wait_ms > WAIT_MAX_MS)
-		probe->wait_ms = WAIT_MAX_MS;
+	wait_ms = (clock_mono_ms() - probe->began_ms) / WAIT_SHARE;
+	if (wait_ms < WAIT_MIN_MS)
+		wait_ms = WAIT_MIN_MS;
+	loop_timer_set(probe->timer, wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS);
 }
 
 /* 1 sent, 0 not yet connected, -1 failed. The request fits into any socket buffer. */
@@ -151,7 +158,7 @@ struct probe *probe_new(struct loop *loop, uint32_t address, uint16_t port,
 		.fd = -1,
 		.address = address,
 		.port = port,
-		.wait_ms = WAIT_FIRST_MS,
+		.began_ms = clock_mono_ms(),
 		.ready = ready,
 		.arg = arg,
 	};
