@@ -115,6 +115,7 @@ def our_build(hub, name, requirements):
 def bench_build(rounds):
     pip_cold, pip_warm, cold, warm, existing = [], [], [], [], []
     for i in range(rounds):
+        os.sync()
         with tempfile.TemporaryDirectory() as cache:
             pip_cold.append(pip_build(cache))
             pip_warm.append(pip_build(cache))
@@ -122,6 +123,7 @@ def bench_build(rounds):
         try:
             hub.words("prepare")
             hub.start()
+            os.sync()  # what prepare wrote is not part of the build
             cold.append(our_build(hub, "cold", "# cold\n"))
             warm.append(our_build(hub, "warm", "# another key, the same wheels\n"))
             existing.append(our_build(hub, "existing", "# another key, the same wheels\n"))
