@@ -61,7 +61,7 @@ int rundir_mount(const struct datadir *dir, struct err *err)
 	if (!rundir_is_mounted(dir) &&
 	    mount("espace", path, "tmpfs", MS_NOSUID | MS_NODEV, RUNDIR_OPTIONS) < 0)
 		return err_sys(err, "mount a tmpfs at run/");
-	if (make(dir, "in", 0755, dir->owner, dir->group, err) < 0 ||
+	if (make(dir, "in", 0711, dir->owner, dir->group, err) < 0 ||
 	    make(dir, "nginx", 0700, dir->www_user, dir->www, err) < 0 ||
 	    make(dir, "bundles", 0711, 0, 0, err) < 0 || make_routes(dir, err) < 0)
 		return -1;
