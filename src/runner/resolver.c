@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -31,12 +32,17 @@ struct resolver {
 	struct loop_timer *timer;
 };
 
-static int write_pid(const struct datadir *dir, pid_t pid, struct err *err)
+/*
+ * In the child, so that no moment exists in which it holds our address and nobody knows of it. By
+ * path: the child's descriptors are numbered anew already.
+ */
+static int write_pid(void *arg, struct err *err)
 {
+	owned(free) char *path = datadir_path(arg, PID_FILE);
 	char text[64];
 
-	snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)pid, proc_start_time(pid));
-	return file_write(dir->fd, PID_FILE, text, strlen(text), 0644, err);
+	snprintf(text, sizeof(text), "%d %" PRIu64 "\n", (int)getpid(), proc_start_time(getpid()));
+	return file_write(AT_FDCWD, path, text, strlen(text), 0644, err);
 }
 
 /* A descriptor of the process that the file names, or -1. */
@@ -83,10 +89,14 @@ static int start(struct resolver *resolver, struct err *err)
 				    NULL};
 	/* Not our stderr: it outlives us, and whoever reads that would wait for its end. */
 	const int fds[] = {-1, -1, -1};
-	struct proc_spec spec = {.argv = argv, .fds = fds, .fd_count = 3, .new_group = true};
+	struct proc_spec spec = {.argv = argv,
+				 .fds = fds,
+				 .fd_count = 3,
+				 .prepare = write_pid,
+				 .prepare_arg = (void *)resolver->config->dir,
+				 .new_group = true};
 
-	if (proc_start(&spec, &resolver->child, err) < 0 ||
-	    write_pid(resolver->config->dir, resolver->child.pid, err) < 0)
+	if (proc_start(&spec, &resolver->child, err) < 0)
 		return err_in(err, "name server");
 	resolver->pidfd = fcntl(resolver->child.pidfd, F_DUPFD_CLOEXEC, 0);
 	return resolver->pidfd < 0 ? err_sys(err, "name server") : 0;
