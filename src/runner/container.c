@@ -16,6 +16,7 @@
 #include "base/proc.h"
 #include "base/str.h"
 #include "runner/cgroup.h"
+#include "runner/strays.h"
 
 #define RUNC "/usr/sbin/runc"
 
@@ -304,7 +305,9 @@ int container_remove(const struct datadir *dir, const struct record *record, str
 	const char *key = record->run.key;
 	owned(free) char *sockets = mem_format("run/sock/%s", key);
 
-	if (cgroup_kill(dir, key, err) < 0)
+	/* Cut off before its monitor was known: that one may be making the container just now. */
+	if ((record->conmon == 0 && strays_kill(dir, key, err) < 0) ||
+	    cgroup_kill(dir, key, err) < 0)
 		return -1;
 	end_conmon(record);
 	delete_container(dir, key);
