@@ -33,6 +33,12 @@ enum engine_state {
 	ENGINE_ENDED, /* the process is gone; waits for forget() */
 };
 
+/* How a run ended that has no exit status of its own. */
+enum {
+	ENGINE_NEVER_STARTED = -1,
+	ENGINE_LOST = -2, /* no fault of its own: it may simply be submitted again */
+};
+
 struct engine_limits {
 	uint32_t cpu_milli; /* 2000 is two processors */
 	uint64_t memory_bytes;
@@ -80,7 +86,7 @@ struct engine_run {
 	char space[25];
 	uint32_t address; /* 0 until RUNNING */
 	uint16_t port;
-	int exit_status;    /* ENGINE_ENDED: 128 + signal, or -1 if it never started */
+	int exit_status;    /* ENGINE_ENDED: 128 + signal, or one of the above */
 	bool oom;           /* the memory limit killed something in it */
 	int64_t started_ms; /* wall clock; 0 until RUNNING */
 	int64_t ended_ms;

@@ -54,9 +54,9 @@ static void clean_up(const struct datadir *dir, const struct record *record)
 	network_detach(dir, record->slot);
 }
 
-static void set_reason(struct record *record, const char *reason)
+static void set_reason(struct record *record, int status, const char *reason)
 {
-	record->run.exit_status = -1;
+	record->run.exit_status = status;
 	snprintf(record->run.reason, sizeof(record->run.reason), "%.*s",
 		 (int)sizeof(record->run.reason) - 1, reason);
 }
@@ -82,7 +82,7 @@ void start_run(const struct start_plan *plan, struct record *record)
 	log_error("runner.start", "run=%s error=%s", record->run.key, err.text);
 	clean_up(plan->config->dir, record);
 	drop_output(plan->config->dir, record);
-	set_reason(record, err.text);
+	set_reason(record, ENGINE_NEVER_STARTED, err.text);
 	write_end(plan->config->dir, record);
 }
 
@@ -94,7 +94,7 @@ static void keep_output(const struct datadir *dir, struct record *record)
 	if (output_keep(dir, record, &err) == 0)
 		return;
 	log_error("runner.output", "run=%s error=%s", record->run.key, err.text);
-	set_reason(record, err.text);
+	set_reason(record, ENGINE_NEVER_STARTED, err.text);
 }
 
 void start_finish(const struct datadir *dir, struct record *record, const char *reason)
@@ -103,7 +103,7 @@ void start_finish(const struct datadir *dir, struct record *record, const char *
 
 	run->oom = container_was_oom(dir, run->key);
 	if (!container_exit_status(dir, run->key, &run->exit_status))
-		set_reason(record, reason);
+		set_reason(record, ENGINE_LOST, reason);
 	clean_up(dir, record);
 	if (run->kind == ENGINE_BUILD && run->exit_status == 0)
 		keep_output(dir, record);

@@ -296,6 +296,10 @@ static int tell(struct outcome *outcome, struct life *life, struct space *space,
 	*life->waits_for = '\0';
 	if (outcome->made)
 		return 0;
+	if (outcome->fact->run.exit_status == ENGINE_LOST) { /* simply again */
+		runlog_say(log, "the build was interrupted; it begins anew");
+		return 0;
+	}
 	if (!leads && outcome->tail.length > 0)
 		runlog_say(log, "%s", outcome->error);
 	if (outcome->retry && strcmp(space->plan.env_cache, RECIPE_SHARED) == 0) {

@@ -47,10 +47,10 @@ static void describe(const struct life *life, const struct life_fact *fact, stru
 {
 	char size[32];
 
-	if (!fact) {
+	if (!fact || fact->run.exit_status == ENGINE_LOST) {
 		snprintf(end->reason, sizeof(end->reason), "%s", RUNROW_LOST);
-		end->status = -1;
-		end->at_ms = clock_wall_ms();
+		end->status = ENGINE_LOST;
+		end->at_ms = fact ? fact->run.ended_ms : clock_wall_ms();
 		return;
 	}
 	end->status = fact->run.exit_status;

@@ -159,6 +159,25 @@ static void starts_a_crashed_app_again_until_it_crashes_too_often(void **state)
 	app_done(&app);
 }
 
+static void begins_anew_what_was_lost_before_it_was_done(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "lost");
+	struct app app;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	hand_end_build(hand, hand_submission(hand, 0), ENGINE_LOST, "half of it");
+	assert_string_equal(hand_submission(hand, 1)->key, hand_submission(hand, 0)->key);
+	hand_end_build(hand, hand_submission(hand, 1), 0, NULL);
+	hand_end_app(hand, hand_submission(hand, 2), ENGINE_LOST, false, NULL);
+	assert_string_not_equal(hand_submission(hand, 3)->key, hand_submission(hand, 2)->key);
+	app_open(&app);
+	assert_string_equal(hand_wait(hand, &repo, STAGE_RUNNING).error, "");
+	expect_log(hand, &repo, "build-1.log", "begins anew");
+	app_done(&app);
+}
+
 static void takes_exit_status_0_without_a_port_for_no_error(void **state)
 {
 	struct hand *hand = *state;
@@ -384,6 +403,7 @@ int main(void)
 		TEST(serves_the_old_version_until_the_new_one_answers),
 		TEST(keeps_the_old_version_where_the_new_one_fails),
 		TEST(starts_a_crashed_app_again_until_it_crashes_too_often),
+		TEST(begins_anew_what_was_lost_before_it_was_done),
 		TEST(takes_exit_status_0_without_a_port_for_no_error),
 		TEST(names_the_memory_limit),
 		TEST(gives_up_an_app_that_never_answers),
