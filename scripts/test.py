@@ -206,6 +206,8 @@ def main():
         do("check-names", check("scripts/check-names"))
         do("format", check("scripts/format", "--check"))
         do("manual", check("scripts/manual", "--check"))
+        if options.full:
+            do("clang-tidy", check("scripts/tidy"))
     do("unit", meson_tests("build", options.k))
     if not options.quick:
         do("unit, ASan and UBSan", sanitized("asan", options.k))

@@ -290,7 +290,7 @@ static bool fits(const struct field *field, enum repo_type type)
 /* The sentence that clients' tests know, with every name that is possible for this kind. */
 static int refuse_expand(enum repo_type type, struct err *err)
 {
-	owned(str_done) struct str names = str_new(ERR_TEXT_MAX * 2);
+	owned(str_done) struct str names = str_new(2 * sizeof(err->text));
 
 	for (size_t i = 0; i < FIELD_COUNT; i++)
 		if (fields[i].expandable && fits(&fields[i], type))

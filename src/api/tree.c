@@ -80,7 +80,7 @@ static void add_next(struct call *call, const struct tree_query *query, const ch
 		http_origin(call->request), repo_type_plural(call->repo.type), call->repo.full_name,
 		commit, *path ? "/" : "", path, query->recursive ? "true" : "false",
 		query->expand ? "true" : "false", (long long)query->limit,
-		(long long)(query->cursor + query->limit));
+		(long long)query->cursor + query->limit);
 }
 
 int call_tree(struct call *call, struct err *err)
@@ -154,7 +154,7 @@ int call_paths_info(struct call *call, struct err *err)
 	owned(json_decref) json_t *entries = json_array();
 	const char *paths[LIMITS_PATHS + 1];
 	char commit[GIT_HEX];
-	size_t count;
+	size_t count = 0;
 
 	if (read_paths(call, paths, &count, err) < 0)
 		return -1;

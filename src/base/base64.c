@@ -1,5 +1,7 @@
 #include "base/base64.h"
 
+#include <assert.h>
+
 /* Values of the alphabet plus 1; 0 for what does not belong to it (RFC 4648, table 1). */
 static const unsigned char values[256] = {
 	['A'] = 1,  ['B'] = 2,  ['C'] = 3,  ['D'] = 4,  ['E'] = 5,  ['F'] = 6,  ['G'] = 7,
@@ -67,6 +69,7 @@ static bool end_group(struct base64_reader *reader, unsigned char **out)
 {
 	unsigned bytes = 3 - reader->padding;
 
+	assert(reader->padding <= 2);
 	if (reader->bits & ((1U << (8 * reader->padding)) - 1))
 		return false;
 	*out = put_group(*out, reader->bits, bytes);

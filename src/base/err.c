@@ -5,6 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The functions themselves, where err.h wraps them. */
+#undef err_set
+#undef err_sys
+#undef err_in
+
 /*
  * A text ends up in a header, a log line or a JSON string: it must be one line, and a cut must not
  * leave half a character of UTF-8 at its end.

@@ -54,5 +54,20 @@ int err_sys(struct err *err, const char *format, ...) like_printf(2, 3);
 /* Put context in front of an error on its way up: "context: text". Keeps the kind. Returns -1. */
 int err_in(struct err *err, const char *format, ...) like_printf(2, 3);
 
+/*
+ * clang's analyzer sees one file at a time and would follow these to a return of 0, where nobody
+ * has written an out parameter.
+ */
+#ifdef __clang_analyzer__
+static inline int err_minus_one(int result)
+{
+	(void)result;
+	return -1;
+}
+#define err_set(...) err_minus_one(err_set(__VA_ARGS__))
+#define err_sys(...) err_minus_one(err_sys(__VA_ARGS__))
+#define err_in(...)  err_minus_one(err_in(__VA_ARGS__))
+#endif
+
 /* A short name such as "no-repo", for logs. */
 const char *err_kind_name(enum err_kind kind);

@@ -80,7 +80,7 @@ static int run_word(const struct options *options, struct err *err)
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i].name, options->rest[0]))
+		if (strcmp(words[i].name, options->rest[0]) != 0)
 			continue;
 		if (words[i].with_store)
 			return store_word(options, words[i].with_store, err);

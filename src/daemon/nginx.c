@@ -53,7 +53,7 @@ int nginx_adopt(const struct nginx_spec *spec, struct proc *out, struct err *err
 	int found = state_read(spec->dir, &state, err);
 	int fd;
 
-	if (found <= 0 || strcmp(state.fingerprint, spec->fingerprint))
+	if (found <= 0 || strcmp(state.fingerprint, spec->fingerprint) != 0)
 		return found < 0 ? -1 : 0;
 	fd = pidfd(state.pid);
 	if (fd < 0)

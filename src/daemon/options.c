@@ -25,7 +25,7 @@ static int other_option(void *arg, int argc, char **argv, struct err *err)
 		options->data = argv[0] + strlen("--data=");
 		return 1;
 	}
-	if (strcmp(argv[0], "--data"))
+	if (strcmp(argv[0], "--data") != 0)
 		return 0;
 	if (argc < 2)
 		return err_set(err, ERR_INVALID, "--data needs a directory");

@@ -30,7 +30,7 @@ struct setting_row {
 	{SETTING_BOOL_TYPE,                          \
 	 offsetof(struct settings, field),           \
 	 name,                                       \
-	 initial ? "yes" : "no",                     \
+	 (initial) ? "yes" : "no",                   \
 	 0,                                          \
 	 0,                                          \
 	 "",                                         \
@@ -90,7 +90,7 @@ static int row_int(const struct setting_row *row, int64_t *field, const char *te
 
 static int row_bool(const struct setting_row *row, bool *field, const char *text, struct err *err)
 {
-	if (strcmp(text, "yes") && strcmp(text, "no"))
+	if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
 		return err_set(err, ERR_INVALID, "%s: \"%s\" is neither yes nor no", row->name,
 			       text);
 	*field = !strcmp(text, "yes");

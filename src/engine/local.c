@@ -232,11 +232,9 @@ static void on_message(void *arg, const void *bytes, size_t length)
 	}
 	if (request.kind == REQUEST_HELLO)
 		synchronize(local);
-	else if (request.kind == REQUEST_CHANGED)
-		on_run(local, &request);
-	else if (request.session != local->session)
+	else if (request.kind != REQUEST_CHANGED && request.session != local->session)
 		return; /* for the hub before us */
-	else if (request.kind == REQUEST_RUN)
+	else if (request.kind == REQUEST_CHANGED || request.kind == REQUEST_RUN)
 		on_run(local, &request);
 	else if (request.kind == REQUEST_REPLY)
 		on_reply(local, &request);

@@ -32,7 +32,7 @@ bool http_decode(char *text, bool plus)
 			*to++ = (char)(high << 4 | low);
 			from += 2;
 		} else {
-			*to++ = plus && *from == '+' ? ' ' : *from;
+			*to++ = (char)(plus && *from == '+' ? ' ' : *from);
 		}
 	}
 	*to = '\0';

@@ -182,7 +182,7 @@ static bool match_from(const struct pattern *pattern, size_t index, const char *
 		       struct capture *capture)
 {
 	const struct segment *segment = &pattern->segments[index];
-	const char *start, *last, *end;
+	const char *start, *last, *end, *ref;
 
 	if (index == pattern->count)
 		return !*at || (index == 0 && !strcmp(at, "/"));
@@ -207,9 +207,10 @@ static bool match_from(const struct pattern *pattern, size_t index, const char *
 		end = segment_end(last);
 		break;
 	case SEGMENT_REV:
-		if (ref_end(start)) {
-			*capture = (struct capture){.start = start, .end = ref_end(start)};
-			if (match_from(pattern, index + 1, capture->end, capture + 1))
+		ref = ref_end(start);
+		if (ref) {
+			*capture = (struct capture){.start = start, .end = ref};
+			if (match_from(pattern, index + 1, ref, capture + 1))
 				return true;
 		}
 		break;
@@ -266,7 +267,7 @@ static int fill_match(const struct pattern *pattern, const struct capture *captu
 int router_find(const struct router *router, enum http_method method, const char *path,
 		struct router_match *out, struct err *err)
 {
-	struct capture captures[ROUTER_PARAM_MAX + 1];
+	struct capture captures[ROUTER_PARAM_MAX + 1] = {0};
 
 	for (size_t i = 0; *path == '/' && i < router->count; i++)
 		if (serves(router->patterns[i].route, method) &&

@@ -235,8 +235,8 @@ static int run_mmdebstrap(struct basesystem *base, const char *codename, bool ha
 		/* The machine's own certificates: its sources or index may need them. */
 		"--customize-hook=cp -L /etc/ssl/certs/ca-certificates.crt \"$1/etc/ssl/certs/\"",
 		/* Empty, to be mounted over; mmdebstrap copies the machine's. */
-		"--customize-hook=for f in resolv.conf hostname hosts; do rm -f \"$1/etc/$f\"; "
-		": > \"$1/etc/$f\"; done",
+		("--customize-hook=for f in resolv.conf hostname hosts; do rm -f \"$1/etc/$f\"; "
+		 ": > \"$1/etc/$f\"; done"),
 		/* A proxy's password is not for Spaces. */
 		"--customize-hook=rm -f \"$1/etc/apt/apt.conf.d/99mmdebstrap\"", codename, target,
 		has_deb822 ? sources : list, has_deb822 && has_list ? list : NULL, NULL};

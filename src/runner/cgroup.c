@@ -51,7 +51,7 @@ static char *main_folder(const struct datadir *dir, const char *key)
 
 static void pause_a_little(void)
 {
-	nanosleep(&(struct timespec){.tv_nsec = POLL_US * 1000}, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = POLL_US * 1000L}, NULL);
 }
 
 static int write_text(const char *folder, const char *file, const char *text, struct err *err)

@@ -33,7 +33,7 @@ static void add_reason(struct str *text, const char *reason)
 {
 	str_add(text, "reason=");
 	for (; *reason; reason++)
-		str_add_char(text, (unsigned char)*reason < ' ' ? ' ' : *reason);
+		str_add_char(text, (char)((unsigned char)*reason < ' ' ? ' ' : *reason));
 	str_add_char(text, '\n');
 }
 
