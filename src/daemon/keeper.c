@@ -114,6 +114,15 @@ static int ward_start(struct ward *ward, struct err *err)
 			   err);
 }
 
+/* How long to wait before the next start; each time longer, unless the last one has lived. */
+static int64_t next_backoff(struct ward *ward, bool steady)
+{
+	ward->backoff_ms = steady ? BACKOFF_FIRST_MS : ward->backoff_ms * 2;
+	if (ward->backoff_ms > BACKOFF_LAST_MS)
+		ward->backoff_ms = BACKOFF_LAST_MS;
+	return ward->backoff_ms;
+}
+
 static void ward_try(void *arg)
 {
 	struct ward *ward = arg;
@@ -122,7 +131,7 @@ static void ward_try(void *arg)
 	if (ward->keeper->ending || ward_start(ward, &err) == 0)
 		return;
 	log_error("keeper.start", "process=%s error=\"%s\"", ward->name, err.text);
-	loop_timer_set(ward->again, BACKOFF_LAST_MS);
+	loop_timer_set(ward->again, next_backoff(ward, false));
 }
 
 /* The ends of both halves of a lifeline are enough to end hub and runner; wait for the last one. */
@@ -149,12 +158,9 @@ static void ward_ended(void *arg, uint32_t events)
 		quit_when_alone(ward->keeper);
 		return;
 	}
-	ward->backoff_ms = steady ? BACKOFF_FIRST_MS : ward->backoff_ms * 2;
-	if (ward->backoff_ms > BACKOFF_LAST_MS)
-		ward->backoff_ms = BACKOFF_LAST_MS;
+	loop_timer_set(ward->again, next_backoff(ward, steady));
 	log_warn("keeper.died", "process=%s status=%d again_ms=%lld", ward->name, status,
 		 (long long)ward->backoff_ms);
-	loop_timer_set(ward->again, ward->backoff_ms);
 }
 
 static int drop_rights(void *arg, struct err *err)

@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -16,7 +18,12 @@
 
 #define NGINX_PROGRAM "/usr/sbin/nginx"
 
-enum { STATE_MAX = 256, STOP_WAIT_MS = 5000 };
+enum {
+	STATE_MAX = 256,
+	STOP_WAIT_MS = 5000,
+	GROUP_WAIT_MS = 1000, /* also passes where an ended worker is not reaped by its parent */
+	GROUP_LOOK_NS = 2 * 1000 * 1000,
+};
 
 /* What run/nginx.state says. */
 struct nginx_state {
@@ -47,6 +54,14 @@ static int pidfd(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
+/* An ended process keeps id and start time until its parent has asked for its status. */
+static bool has_ended(int fd)
+{
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+
+	return poll(&polled, 1, 0) > 0;
+}
+
 int nginx_adopt(const struct nginx_spec *spec, struct proc *out, struct err *err)
 {
 	struct nginx_state state;
@@ -56,8 +71,10 @@ int nginx_adopt(const struct nginx_spec *spec, struct proc *out, struct err *err
 	if (found <= 0 || strcmp(state.fingerprint, spec->fingerprint) != 0)
 		return found < 0 ? -1 : 0;
 	fd = pidfd(state.pid);
-	if (fd < 0)
-		return 0; /* it has just ended */
+	if (fd < 0 || has_ended(fd)) {
+		own_close(&fd);
+		return 0;
+	}
 	*out = (struct proc){.pid = state.pid, .pidfd = fd};
 	log_info("nginx.adopted", "pid=%d", (int)state.pid);
 	return 1;
@@ -125,6 +142,15 @@ int nginx_start(const struct nginx_spec *spec, struct proc *out, struct err *err
 	return result;
 }
 
+/* Their sockets are free only when they are gone, which is a moment after the signal. */
+static void kill_group(pid_t group)
+{
+	int64_t until_ms = clock_mono_ms() + GROUP_WAIT_MS;
+
+	while (kill(-group, SIGKILL) == 0 && clock_mono_ms() < until_ms)
+		nanosleep(&(struct timespec){.tv_nsec = GROUP_LOOK_NS}, NULL);
+}
+
 void nginx_stop(const struct datadir *dir)
 {
 	struct err err = ERR_INIT; /* an unreadable state file means: nothing that we could end */
@@ -147,6 +173,6 @@ void nginx_stop(const struct datadir *dir)
 	 * another's while one of them lives; check that the master's number was not given anew.
 	 */
 	if (alive > 0 || !proc_start_time(state.pid))
-		kill(-state.pid, SIGKILL);
+		kill_group(state.pid);
 	unlinkat(dir->fd, "run/nginx.state", 0);
 }
