@@ -29,6 +29,9 @@ class App(Handler):
         elif self.path == "/slow":
             assert self.server.go_on.wait(doubles.PATIENCE_S)
             self.echo()
+        elif self.path == "/dies":
+            self.server.deaths += 1
+            self.close_connection = True
         elif self.path == "/broken":
             self.answer(b"the app's own 503", 503)
         else:
@@ -428,6 +431,14 @@ def test_a_request_that_found_nobody_looks_again(nginx, app):
     assert seen(answers[0])["body"] == 1000
     assert nginx.usage("me-demo")["draining"] == 0
     nginx.wait_idle("me-demo")
+
+
+def test_what_an_app_has_received_is_not_sent_again(running, app):
+    """Not even a GET: the app may have died of it."""
+    app.deaths = 0
+    assert running.app("me-demo", "/dies")[0] == 503
+    assert app.deaths == 1
+    running.wait_idle("me-demo")
 
 
 # The hub

@@ -7,6 +7,10 @@
  * A second try is offered, and nginx takes it as proxy_next_upstream allows: where the connection
  * failed before anything of the request was sent, also for POST. It looks in the table again, since
  * the Space may just have moved to another address.
+ *
+ * What an app has begun to receive is not sent again, not even a GET, which nginx alone would: the
+ * request may be what the app died of. On a kept connection that the app has just hung up, nginx
+ * itself grants another try.
  */
 enum { TRIES = 2 };
 
@@ -26,7 +30,11 @@ static ngx_int_t get_peer(ngx_peer_connection_t *peer, void *data)
 
 static void free_peer(ngx_peer_connection_t *peer, void *data, ngx_uint_t state)
 {
-	if (peer->tries > 0)
+	const struct espace_visit *visit = data;
+
+	if (visit->request->upstream->request_sent)
+		peer->tries = 0;
+	else if (peer->tries > 0)
 		peer->tries--;
 }
 
