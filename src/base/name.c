@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 
-enum { PATH_LEVELS_MAX = 64 };
+enum { PATH_LEVELS_MAX = 64, COMPONENT_MAX = 255 };
 
 static bool is_alnum(char c)
 {
@@ -73,12 +73,52 @@ static bool has_plain_characters(const char *text)
 	return true;
 }
 
+/* Characters that macOS leaves out of the names of files. */
+static bool is_ignored(unsigned long value)
+{
+	return (value >= 0x200c && value <= 0x200f) || (value >= 0x202a && value <= 0x202e) ||
+	       (value >= 0x206a && value <= 0x206f) || value == 0xfeff;
+}
+
+/*
+ * Would some machine take the component for ".git"? Windows knows it as "git~1" too, and drops
+ * spaces, dots and what is behind a colon from the end. git refuses to check such paths out.
+ */
+static bool means_git(const char *text, size_t length)
+{
+	static const char *const names[] = {".git", "git~1"};
+	char plain[COMPONENT_MAX + 1];
+	size_t used = 0, step;
+
+	for (size_t at = 0; at < length; at += step) {
+		unsigned long value;
+
+		step = read_utf8(text + at, &value);
+		if (is_ignored(value))
+			continue;
+		memcpy(plain + used, text + at, step);
+		used += step;
+	}
+	plain[used] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t end = strlen(names[i]);
+
+		if (strncasecmp(plain, names[i], end) != 0)
+			continue;
+		end += strspn(plain + end, " .");
+		if (plain[end] == '\0' || plain[end] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* The characters have been checked. */
 static bool is_component(const char *text, size_t length)
 {
 	if (length == 0 || (length == 1 && text[0] == '.') ||
 	    (length == 2 && text[0] == '.' && text[1] == '.'))
 		return false;
-	return !(length == 4 && strncasecmp(text, ".git", 4) == 0);
+	return length <= COMPONENT_MAX && !means_git(text, length);
 }
 
 bool name_path_is_valid(const char *path)

@@ -13,8 +13,9 @@ enum { NAME_MAX_LENGTH = 96, NAME_ROOM = 97, FULL_NAME_ROOM = 2 * 97 };
 bool name_is_valid(const char *name);
 
 /*
- * A path inside of a repository: relative, no empty, "." or ".." component, none that is ".git" in
- * any case, no backslash, no control character, valid UTF-8, at most 1024 bytes and 64 levels.
+ * A path inside of a repository: relative, no empty, "." or ".." component, none that some machine
+ * takes for ".git", no backslash, no control character, valid UTF-8, at most 1024 bytes, 64 levels
+ * and 255 bytes in each.
  */
 enum { NAME_PATH_MAX = 1024 };
 bool name_path_is_valid(const char *path);

@@ -60,6 +60,9 @@ static void good_paths(void **state)
 		"-rf",
 		"x.git",
 		".gitx/y",
+		".git.x",
+		"git~10",
+		"git~1x/y",
 		"\xc3\xa9t\xc3\xa9",
 		"\xf0\x9f\x98\x80",
 		"a/..b",
@@ -93,6 +96,12 @@ static void bad_paths(void **state)
 		"a/.GIT/x",
 		".Git",
 		"a/.gIt",
+		"git~1/x",
+		"a/GIT~1",
+		".git. ./x",
+		".git::$INDEX_ALLOCATION/x",
+		".g\xe2\x80\x8cit/x",
+		"\xef\xbb\xbf.git",
 		"a\\b",
 		"a\nb",
 		"a\x01",
@@ -123,10 +132,26 @@ static void paths_have_a_length(void **state)
 	char path[NAME_PATH_MAX + 2];
 
 	memset(path, 'x', sizeof(path));
+	for (size_t i = 255; i < NAME_PATH_MAX; i += 256)
+		path[i] = '/';
+	path[NAME_PATH_MAX - 1] = 'x';
+	path[NAME_PATH_MAX - 2] = '/';
 	path[NAME_PATH_MAX] = '\0';
 	assert_true(name_path_is_valid(path));
 	path[NAME_PATH_MAX] = 'x';
 	path[NAME_PATH_MAX + 1] = '\0';
+	assert_false(name_path_is_valid(path));
+}
+
+static void names_of_files_have_a_length(void **state)
+{
+	char path[257];
+
+	memset(path, 'x', sizeof(path));
+	path[255] = '\0';
+	assert_true(name_path_is_valid(path));
+	path[255] = 'x';
+	path[256] = '\0';
 	assert_false(name_path_is_valid(path));
 }
 
@@ -145,9 +170,13 @@ static void paths_have_a_depth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(good_names),          cmocka_unit_test(bad_names),
-		cmocka_unit_test(names_have_a_length), cmocka_unit_test(good_paths),
-		cmocka_unit_test(bad_paths),           cmocka_unit_test(paths_have_a_length),
+		cmocka_unit_test(good_names),
+		cmocka_unit_test(bad_names),
+		cmocka_unit_test(names_have_a_length),
+		cmocka_unit_test(good_paths),
+		cmocka_unit_test(bad_paths),
+		cmocka_unit_test(paths_have_a_length),
+		cmocka_unit_test(names_of_files_have_a_length),
 		cmocka_unit_test(paths_have_a_depth),
 	};
 
