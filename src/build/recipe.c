@@ -71,6 +71,10 @@ static void add_install(struct recipe *recipe, const struct env *env, const char
 	add_args(recipe, fixed);
 	if (shared)
 		add_arg(recipe, "--no-build");
+	if (env->needs_tree) { /* "./package" is meant from the root of the repository */
+		add_arg(recipe, "--directory");
+		add_arg(recipe, folder);
+	}
 	if (env->has_pre_requirements)
 		add_file(recipe, folder, "pre-requirements.txt");
 	if (env->has_requirements)

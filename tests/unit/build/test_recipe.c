@@ -97,7 +97,7 @@ static void may_build_from_source_for_an_owner(void **state)
 	line = joined(spec.argv);
 	assert_null(strstr(line, "--no-build"));
 	assert_non_null(strstr(line, "/bin/cp -R /in/repo /tmp/repo"));
-	assert_non_null(strstr(line, "-r /tmp/repo/requirements.txt"));
+	assert_non_null(strstr(line, "--directory /tmp/repo -r /tmp/repo/requirements.txt"));
 	vars = joined(spec.env);
 	assert_non_null(strstr(vars, "UV_INDEX=http://index.example"));
 	assert_null(strstr(vars, "UV_DEFAULT_INDEX"));
