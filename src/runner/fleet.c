@@ -403,6 +403,20 @@ void fleet_each(struct fleet *fleet, void (*each)(void *arg, const struct engine
 		each(arg, &run->record.run);
 }
 
+/* In conmon's format: an empty log would look as if the app had said nothing. */
+static void say_emptied(int log_fd, int64_t bytes)
+{
+	char stamp[CLOCK_STAMP_MAX];
+	struct err err = ERR_INIT;
+	owned(free) char *line = NULL;
+
+	clock_stamp(clock_wall_ms(), stamp);
+	line = mem_format("%.*s000000+00:00 stdout F ===== %lld bytes of log were dropped =====\n",
+			  (int)strcspn(stamp, "Z"), stamp, (long long)bytes);
+	if (file_put(log_fd, line, strlen(line), &err) < 0)
+		log_warn("runner.log", "error=%s", err.text);
+}
+
 /* A log that grows without end is emptied; conmon appends, so it goes on at the start. */
 static void bound_logs(void *arg)
 {
@@ -412,9 +426,11 @@ static void bound_logs(void *arg)
 		struct stat st;
 
 		if (run->log_fd >= 0 && fstat(run->log_fd, &st) == 0 &&
-		    st.st_size > LOG_MAX_BYTES && ftruncate(run->log_fd, 0) == 0)
+		    st.st_size > LOG_MAX_BYTES && ftruncate(run->log_fd, 0) == 0) {
+			say_emptied(run->log_fd, st.st_size);
 			log_warn("runner.log", "run=%s emptied=%lld", run->record.run.key,
 				 (long long)st.st_size);
+		}
 	}
 	loop_timer_set(fleet->log_timer, LOG_CHECK_MS);
 }
