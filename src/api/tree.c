@@ -118,13 +118,13 @@ static int read_paths(struct call *call, const char **paths, size_t *count, stru
 	}
 	if (call_json(call, &body, err) < 0 || json_get_array(body, "paths", &list, err) < 0)
 		return -1;
-	*count = json_array_size(list);
 	json_array_foreach (list, i, path) {
 		if (!json_is_string(path))
 			return err_set(err, ERR_INVALID, "\"paths\" must hold strings");
 		if (i <= LIMITS_PATHS)
 			paths[i] = json_string_value(path);
 	}
+	*count = i;
 	return 0;
 }
 

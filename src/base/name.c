@@ -91,7 +91,7 @@ static bool means_git(const char *text, size_t length)
 	size_t used = 0, step;
 
 	for (size_t at = 0; at < length; at += step) {
-		unsigned long value;
+		unsigned long value = 0;
 
 		step = read_utf8(text + at, &value);
 		if (is_ignored(value))

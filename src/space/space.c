@@ -145,7 +145,7 @@ static void make_slug(const char *full_name, unsigned try, char out[static SLUG_
 	for (const char *at = full_name; *at && length < room; at++) {
 		unsigned char c = (unsigned char)*at;
 
-		out[length++] = isalnum(c) ? (char)tolower(c) : '-';
+		out[length++] = (char)(isalnum(c) ? tolower(c) : '-');
 	}
 	out[length] = '\0';
 	if (try == 0)
