@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/mem.h"
 #include "base/str.h"
 #include "daemon/keeper.h"
 #include "daemon/owner.h"
@@ -23,8 +24,9 @@
 #include "runner/basesystem.h"
 #include "store/store.h"
 
+#define POOL_SUFFIX "/16" /* what a pool must leave for instances (datadir.h) */
+
 enum {
-	POOL_BITS = 16,        /* what a pool must leave for instances: a /16 (datadir.h) */
 	STOP_LIMIT_MS = 30000, /* design 2: stop returns in at most 30 s */
 	CONF_MODE = 0644,
 	BASE_PAUSE_NS = 200 * 1000 * 1000,
@@ -39,12 +41,14 @@ static const char first_conf[] =
 /* First address of a /16, from "10.213.0.0/16". */
 static int parse_pool(const char *text, uint32_t *out, struct err *err)
 {
-	char address[INET_ADDRSTRLEN];
+	owned(free) char *address = mem_text(text);
+	char *slash = strchr(address, '/');
 	struct in_addr in;
-	int bits;
+	bool is_pool = slash && !strcmp(slash, POOL_SUFFIX);
 
-	if (sscanf(text, "%15[0-9.]/%d", address, &bits) != 2 || bits != POOL_BITS ||
-	    inet_pton(AF_INET, address, &in) != 1 || ntohl(in.s_addr) & 0xffff)
+	if (slash)
+		*slash = '\0';
+	if (!is_pool || inet_pton(AF_INET, address, &in) != 1 || ntohl(in.s_addr) & 0xffff)
 		return err_set(err, ERR_INVALID,
 			       "network.pool: \"%s\" is no /16, such as 10.213.0.0/16", text);
 	*out = ntohl(in.s_addr);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 
@@ -12,7 +14,7 @@
  * How long a statement waits for another process. Only administration words share the file with the
  * hub, and their transactions last milliseconds; ten seconds mean that something is wrong.
  */
-enum { BUSY_MS = 10000 };
+enum { BUSY_MS = 10000, WAL_PAUSE_NS = 10 * 1000 * 1000 };
 
 /* Pages that a connection keeps. Small: there may be as many connections as threads. */
 #define CACHE_PRAGMA "PRAGMA cache_size = -1024"
@@ -194,6 +196,23 @@ static int turn_wal_on(struct store_db *db, struct err *err)
 	return result;
 }
 
+/*
+ * Processes that open a new database at once are in each other's way here, and SQLite does not use
+ * its busy timeout for this pragma: whoever would wait could wait for the other.
+ */
+static int wait_for_wal(struct store_db *db, struct err *err)
+{
+	int64_t end_ms = clock_mono_ms() + BUSY_MS;
+
+	while (turn_wal_on(db, err) < 0) {
+		if (err->kind != ERR_BUSY || clock_mono_ms() >= end_ms)
+			return -1;
+		*err = ERR_INIT;
+		nanosleep(&(struct timespec){.tv_nsec = WAL_PAUSE_NS}, NULL);
+	}
+	return 0;
+}
+
 static int set_up(struct store_db *db, enum connection_use use, struct err *err)
 {
 	static const char *const pragmas[] = {
@@ -208,7 +227,7 @@ static int set_up(struct store_db *db, enum connection_use use, struct err *err)
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-	if (use == CONNECTION_WRITE && turn_wal_on(db, err) < 0)
+	if (use == CONNECTION_WRITE && wait_for_wal(db, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(pragmas) / sizeof(pragmas[0]); i++)
 		if (connection_exec(db, pragmas[i], err) < 0)
