@@ -41,7 +41,10 @@ static int write_timeout(void *arg, struct store_db *db, struct err *err)
 
 static void failed(struct life *life, const struct err *err)
 {
-	log_error("space.ready", "space=%s error=%s", life->slug, err->text);
+	if (err->kind == ERR_BUSY) /* the runner was restarted: nobody must act */
+		log_debug("space.ready", "space=%s error=%s", life->slug, err->text);
+	else
+		log_error("space.ready", "space=%s error=%s", life->slug, err->text);
 	life_wake(life, life->loop->config.retry_ms);
 }
 
