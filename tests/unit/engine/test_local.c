@@ -504,7 +504,7 @@ static void a_run_without_its_monitor_is_lost(void **state)
 	contract_wait(contract_is_running, key);
 	assert_int_equal(kill(pid_in(path), SIGKILL), 0);
 	contract_wait(contract_has_ended, key);
-	assert_int_equal(contract_last(key)->exit_status, -1);
+	assert_int_equal(contract_last(key)->exit_status, ENGINE_LOST);
 	assert_non_null(strstr(contract_last(key)->reason, "monitor"));
 	contract_forget(key);
 }
