@@ -29,7 +29,7 @@ static int drop_outputs(const struct datadir *dir, struct err *err)
 	int result;
 
 	if (beneath_open_cache(dir, &cache, err) < 0)
-		return -1;
+		return err->kind == ERR_NOT_FOUND ? 0 : -1;
 	result = file_remove_tree(cache, "base-new", err);
 	scopes = fdopendir(fcntl(cache, F_DUPFD_CLOEXEC, 0));
 	while (result == 0 && scopes && (entry = readdir(scopes))) {
