@@ -111,12 +111,40 @@ void network_rules(const struct runner_config *config, struct str *out)
 		 network, PREFIX, bridge);
 }
 
+/* "10.1.2.3" or "10.1.0.0/16": the setting's file belongs to the hub, which root does not trust. */
+static bool is_prefix(const char *text)
+{
+	owned(free) char *address = mem_text(text);
+	char *slash = strchr(address, '/');
+	struct in_addr in;
+	char *end = "";
+	unsigned long bits = 32;
+
+	if (slash) {
+		*slash = '\0';
+		bits = strtoul(slash + 1, &end, 10);
+	}
+	return inet_pton(AF_INET, address, &in) == 1 && !*end && bits <= 32 &&
+	       (!slash || (slash[1] >= '0' && slash[1] <= '9'));
+}
+
+int network_check(const struct runner_config *config, struct err *err)
+{
+	for (const char *const *at = config->allow; at && *at; at++)
+		if (!is_prefix(*at))
+			return err_set(err, ERR_INVALID,
+				       "network.allow: \"%s\" is no address or prefix", *at);
+	return 0;
+}
+
 static int load_rules(const struct runner_config *config, struct err *err)
 {
 	static const char *const argv[] = {"nft", "-f", "-", NULL};
 	owned(str_done) struct str rules = str_new(RULES_MAX_BYTES);
 	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
 
+	if (network_check(config, err) < 0)
+		return -1;
 	network_rules(config, &rules);
 	if (str_check(&rules, "rules", err) < 0 || proc_run(argv, rules.data, &output, err) < 0)
 		return err_in(err, "network rules");

@@ -25,5 +25,8 @@ void network_detach(const struct datadir *dir, unsigned slot);
 /* Remove all links and the nft table. Idempotent. */
 must_check int network_down(const struct datadir *dir, struct err *err);
 
+/* Errors: ERR_INVALID for an allowed address that is none: it would become a part of the rules. */
+must_check int network_check(const struct runner_config *config, struct err *err);
+
 /* The rules, for nft -f. */
 void network_rules(const struct runner_config *config, struct str *out);

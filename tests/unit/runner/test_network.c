@@ -54,11 +54,30 @@ static void without_egress_the_last_word_is_no(void **state)
 	assert_null(strstr(rules(false, NULL, &closed), "admin-prohibited\n accept\n}"));
 }
 
+static void only_addresses_become_rules(void **state)
+{
+	static const char *const good[] = {"10.9.8.7", "192.168.1.0/24", "0.0.0.0/0", NULL};
+	static const char *const bad[] = {"10.9.8",       "10.9.8.7/",    "10.9.8.7/33",
+					  "host.example", "10.9.8.7/-1",  "10.0.0.0/8 accept\n",
+					  "::1",          "1.2.3.4; drop"};
+	struct runner_config config = {.dir = &dir, .allow = good};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(network_check(&config, &err), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		config.allow = (const char *const[]){"10.9.8.7", bad[i], NULL};
+		assert_int_equal(network_check(&config, &err), -1);
+		assert_int_equal(err.kind, ERR_INVALID);
+		assert_non_null(strstr(err.text, "network.allow"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_gateway_shows_the_hub_and_names_only),
 		cmocka_unit_test(what_is_allowed_comes_before_what_is_private),
+		cmocka_unit_test(only_addresses_become_rules),
 		cmocka_unit_test(without_egress_the_last_word_is_no),
 	};
 
