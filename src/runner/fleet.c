@@ -42,7 +42,9 @@ enum phase {
 struct run {
 	struct run *next;
 	struct fleet *fleet;
-	struct record record;
+	struct record
+		record; /* the loop's; a worker has its own, for the loop may look meanwhile */
+	struct record work;
 	enum phase phase;
 	/* The request, until the process is started; it may hold secrets. */
 	struct str message;
@@ -156,16 +158,22 @@ static void finish_work(void *arg)
 {
 	struct run *run = arg;
 
-	start_finish(run->fleet->setup.config->dir, &run->record, run->lost_reason);
+	start_finish(run->fleet->setup.config->dir, &run->work, run->lost_reason);
+}
+
+static void has_ended(struct run *run)
+{
+	run->phase = PHASE_ENDED;
+	slots_release(run->fleet->slots, run->record.slot, clock_mono_ms());
+	changed(run);
 }
 
 static void finish_done(void *arg)
 {
 	struct run *run = arg;
 
-	run->phase = PHASE_ENDED;
-	slots_release(run->fleet->slots, run->record.slot, clock_mono_ms());
-	changed(run);
+	run->record = run->work;
+	has_ended(run);
 }
 
 static void begin_finish(struct run *run, const char *lost_reason)
@@ -173,6 +181,7 @@ static void begin_finish(struct run *run, const char *lost_reason)
 	unwatch(run);
 	run->phase = PHASE_FINISHING;
 	run->lost_reason = lost_reason;
+	run->work = run->record;
 	pool_add(run->record.run.kind == ENGINE_BUILD ? run->fleet->setup.slow_pool
 						      : run->fleet->setup.pool,
 		 &(struct pool_job){.work = finish_work, .done = finish_done, .arg = run});
@@ -212,7 +221,7 @@ static void start_work(void *arg)
 		.base = run->base,
 	};
 
-	start_run(&plan, &run->record);
+	start_run(&plan, &run->work);
 }
 
 static void start_done(void *arg)
@@ -221,8 +230,9 @@ static void start_done(void *arg)
 	struct err err = ERR_INIT;
 
 	drop_request(run);
+	run->record = run->work;
 	if (run->record.run.state == ENGINE_ENDED) {
-		finish_done(run);
+		has_ended(run);
 		return;
 	}
 	changed(run);
@@ -237,6 +247,7 @@ static void begin_start(struct run *run)
 {
 	snprintf(run->base, sizeof(run->base), "%s", run->fleet->base);
 	run->phase = PHASE_STARTING;
+	run->work = run->record;
 	pool_add(run->fleet->setup.pool,
 		 &(struct pool_job){.work = start_work, .done = start_done, .arg = run});
 }
@@ -255,7 +266,7 @@ static void end_unstarted(struct run *run, int status, const char *reason)
 		 reason);
 	if (record_write(run->fleet->setup.config->dir, &run->record, &err) < 0)
 		log_error("runner.record", "run=%s error=%s", public->key, err.text);
-	finish_done(run);
+	has_ended(run);
 }
 
 void fleet_base(struct fleet *fleet, const char *name, const struct err *err)
