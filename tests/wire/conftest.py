@@ -1,7 +1,6 @@
 """Collects .wire files and lends each test a hub of its own.
 
-ESPACE_BUILD names the build directory with tests/unit/api/wire_hub. Instead of it, ESPACE_WIRE_URL and
-ESPACE_WIRE_TOKENS ("me=hf_...,reader=hf_...") name a whole hub, with the accounts of wire_hub.c.
+ESPACE_BUILD names the build directory with tests/unit/api/wire_hub.
 """
 import os
 import pathlib
@@ -31,7 +30,7 @@ class Demo(wire.Hub):
         self.data = os.path.join(self.folder, "data")
         path = os.path.join(self.folder, "api.sock")
         self.child = subprocess.Popen([program(), path, self.data], stdout=subprocess.PIPE, text=True)
-        super().__init__(path=path)
+        super().__init__(path, self.data)
         if self.child.stdout.readline() != "ready\n":
             self.stop()
             raise RuntimeError("wire_hub did not start")
@@ -44,18 +43,8 @@ class Demo(wire.Hub):
         return status
 
 
-def borrowed_hub():
-    tokens = dict(pair.split("=") for pair in os.environ["ESPACE_WIRE_TOKENS"].split(","))
-    return wire.Hub(url=os.environ["ESPACE_WIRE_URL"], tokens=tokens)
-
-
 @pytest.fixture(scope="module")
 def hub():
-    if "ESPACE_WIRE_URL" in os.environ:
-        found = borrowed_hub()
-        yield found
-        found.clean()
-        return
     demo = Demo()
     yield demo
     # A sanitizer that found something says so by the exit status.
@@ -76,13 +65,6 @@ class WireFile(pytest.File):
 class WireItem(pytest.Item):
     def runtest(self):
         steps = wire.parse(self.path.read_text())
-        if "ESPACE_WIRE_URL" in os.environ:
-            hub = borrowed_hub()
-            try:
-                self.play(hub, steps)
-            finally:
-                hub.clean()
-            return
         demo = Demo()
         try:
             self.play(demo, steps)
@@ -90,10 +72,6 @@ class WireItem(pytest.Item):
             demo.stop()
             raise
         assert demo.stop() == 0, "wire_hub ended with a failure"
-
-    def setup(self):
-        if "ESPACE_WIRE_URL" in os.environ and self.path.read_text().startswith("# Without nginx"):
-            pytest.skip("asks what nginx keeps for itself")
 
     @staticmethod
     def play(hub, steps):

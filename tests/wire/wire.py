@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import sqlite3
-import urllib.parse
 
 METHODS = "GET HEAD POST PUT DELETE OPTIONS".split()
 KINDS = {
@@ -43,26 +42,20 @@ class Answer:
 
 
 class Hub:
-    """One hub, by unix socket or by URL."""
+    """One hub, by its unix socket and its data directory."""
 
     host = "hub.test:8080"
-    data = None  # its data directory
+    origin = "http://" + host
 
-    def __init__(self, path=None, url=None, tokens=None):
-        self.path, self.tokens = path, tokens
-        self.made = []
-        if url:
-            parts = urllib.parse.urlsplit(url)
-            self.address, self.host = (parts.hostname, parts.port), parts.netloc
-        self.origin = "http://" + self.host
+    def __init__(self, path, data):
+        self.path, self.data = path, data
 
     def connection(self):
-        if self.path:
-            return UnixConnection(self.path)
-        return http.client.HTTPConnection(*self.address, timeout=30)
+        return UnixConnection(self.path)
 
-    def token(self, user):
-        return self.tokens[user] if self.tokens else "hf_" + user
+    @staticmethod
+    def token(user):
+        return "hf_" + user
 
     def call(self, method, path, user=None, body=None, headers=None):
         headers = {"Host": self.host, **(headers or {})}
@@ -83,21 +76,12 @@ class Hub:
                     connection.putheader("Content-Length", str(len(body or b"")))
             connection.endheaders(body)
             answer = connection.getresponse()
-            found = Answer(answer.status, answer.headers, answer.read())
+            return Answer(answer.status, answer.headers, answer.read())
         finally:
             connection.close()
-        self.remember(method, path, user, body, found)
-        return found
-
-    def remember(self, method, path, user, body, answer):
-        if method == "POST" and path == "/api/repos/create" and answer.status == 200:
-            kind = json.loads(body).get("type")
-            self.made.append((user, kind, answer.json()["name"]))
 
     def state(self):
-        """All that a request could change: rows and files of repositories. None: out of our sight."""
-        if not self.data:
-            return None
+        """All that a request could change: rows and files of repositories."""
         store = sqlite3.connect(f"file:{self.data}/espace.db?mode=ro", uri=True)
         try:
             rows = list(store.iterdump())
@@ -109,13 +93,6 @@ class Hub:
             for name in names
         ]
         return rows, sorted(files)
-
-    def clean(self):
-        """Only a hub that outlives the test needs it."""
-        for user, kind, name in self.made:
-            owner, _, name = name.partition("/")
-            body = {"organization": owner, "name": name, "type": kind}
-            self.call("DELETE", "/api/repos/delete", "me", body)
 
 
 def commit_lines(*operations, summary="wire", **header):
