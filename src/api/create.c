@@ -67,6 +67,7 @@ static int read_visibility(struct call *call, struct err *err)
 		return err_set(err, ERR_INVALID,
 			       "\"visibility\" must be one of [public, private, protected]");
 	repo->is_private = strcmp(visibility, "public") != 0;
+	repo->is_protected = strcmp(visibility, "protected") == 0;
 	return 0;
 }
 

@@ -48,9 +48,10 @@ static void full_name(struct repo *repo)
 	snprintf(repo->full_name, sizeof(repo->full_name), "%s/%s", repo->owner, repo->name);
 }
 
-#define SELECT                                                                                \
-	"SELECT r.id, r.hex, r.type, r.owner_id, a.name, r.name, r.is_private, r.creator_id," \
-	" r.created_ms, r.modified_ms, r.sdk FROM repos r JOIN accounts a ON a.id = r.owner_id "
+#define SELECT                                                                                     \
+	"SELECT r.id, r.hex, r.type, r.owner_id, a.name, r.name, r.is_private, r.creator_id,"      \
+	" r.created_ms, r.modified_ms, r.sdk, r.is_protected, r.gated FROM repos r JOIN accounts " \
+	"a ON a.id = r.owner_id "
 
 /* Run a SELECT for one row. As repo_find(). */
 static int find_row(struct store_query *query, struct repo *out, struct err *err)
@@ -72,6 +73,8 @@ static int find_row(struct store_query *query, struct repo *out, struct err *err
 	repo.created_ms = store_int(query, 8);
 	repo.modified_ms = store_int(query, 9);
 	store_copy(query, 10, repo.sdk, sizeof(repo.sdk));
+	repo.is_protected = store_int(query, 11) != 0;
+	store_copy(query, 12, repo.gated, sizeof(repo.gated));
 	full_name(&repo);
 	*out = repo;
 	return 1;
@@ -112,7 +115,8 @@ int repo_add(struct store_db *db, struct repo *repo, struct err *err)
 {
 	owned(store_query_end) struct store_query *query = store_query(
 		db, "INSERT INTO repos (hex, type, owner_id, name, is_private, creator_id,"
-		    " created_ms, modified_ms, sdk) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+		    " created_ms, modified_ms, sdk, is_protected)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 	random_id(repo->hex);
 	repo->created_ms = repo->modified_ms = clock_wall_ms();
@@ -126,6 +130,7 @@ int repo_add(struct store_db *db, struct repo *repo, struct err *err)
 	store_bind_int(query, repo->created_ms);
 	store_bind_int(query, repo->modified_ms);
 	store_bind_text(query, repo->sdk);
+	store_bind_int(query, repo->is_protected);
 	if (run(query, err) < 0) {
 		if (err->kind != ERR_EXISTS)
 			return err_in(err, "add %s", repo->full_name);

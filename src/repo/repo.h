@@ -24,7 +24,9 @@ struct repo {
 	char owner[NAME_ROOM]; /* its name */
 	char name[NAME_ROOM];
 	char full_name[FULL_NAME_ROOM];
-	bool is_private;
+	bool is_private;   /* not for everybody to read: private and protected ones */
+	bool is_protected; /* Spaces: is_private too, but everybody may visit the app */
+	char gated[8];     /* "", auto, manual: how requests for access are answered */
 	int64_t creator_id;
 	int64_t created_ms;
 	int64_t modified_ms; /* of the newest commit */
@@ -44,7 +46,8 @@ must_check int repo_find(struct store_db *db, enum repo_type type, const char *f
 			 struct repo *out, struct err *err);
 must_check int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *err);
 
-/* Add the row: needs type, owner_id, owner, name, is_private, creator_id, sdk; fills the rest.
+/* Add the row: needs type, owner_id, owner, name, is_private, is_protected, creator_id,
+ * sdk; fills the rest.
  * Errors: ERR_EXISTS. */
 must_check int repo_add(struct store_db *db, struct repo *repo, struct err *err);
 must_check int repo_remove(struct store_db *db, int64_t id, struct err *err);

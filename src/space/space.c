@@ -209,7 +209,7 @@ static int add_row(struct store_db *db, const struct repo *repo, const struct sp
 	store_bind_int(query, repo->owner_id);
 	store_bind_int(query, repo->creator_id);
 	store_bind_text(query, setup->sdk);
-	store_bind_int(query, repo->is_private);
+	store_bind_int(query, repo->is_private && !repo->is_protected);
 	store_bind_text(query, setup->flavor ? setup->flavor : "cpu-basic");
 	store_bind_int(query, sleep_of(setup));
 	store_bind_text(query, setup->storage ? setup->storage : "");

@@ -49,7 +49,7 @@ struct space {
 	char owner_hex[25]; /* of the repository's owner */
 	char creator_hex[25];
 	char sdk[16];
-	bool is_private;
+	bool is_private; /* nobody may visit the app; of a protected one everybody may */
 	/* the wish */
 	int64_t generation; /* grows with each change of the wish */
 	char commit[41];    /* head of main; "" before the first push */

@@ -69,6 +69,7 @@ static struct repo wanted(enum repo_type type, const char *name)
 			    .owner = "Acme",
 			    .creator_id = 1,
 			    .is_private = true,
+			    .is_protected = type == REPO_SPACE,
 			    .sdk = "gradio"};
 
 	snprintf(repo.name, sizeof(repo.name), "%s", name);
@@ -96,6 +97,8 @@ static void finds_what_was_added(void **state)
 	assert_int_equal(found.owner_id, 2);
 	assert_int_equal(found.creator_id, 1);
 	assert_true(found.is_private);
+	assert_true(found.is_protected);
+	assert_string_equal(found.gated, "");
 	assert_string_equal(found.sdk, "gradio");
 	assert_int_equal(repo_by_id(db, repo.id, &found, &err), 1);
 	assert_string_equal(found.name, "Demo");

@@ -133,6 +133,27 @@ static void keeps_all_wishes_of_a_new_space(void **state)
 	assert_string_equal(space.owner_hex, "0a0a0a0a0a0a0a0a0a0a0a0a");
 }
 
+static void shows_the_app_of_a_protected_space(void **state)
+{
+	static const struct {
+		bool is_private, is_protected, hides_app;
+	} cases[] = {{false, false, false}, {true, false, true}, {true, true, false}};
+	struct world *world = *state;
+	const struct space_setup setup = {.sdk = "gradio"};
+	struct err err = ERR_INIT;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct repo repo = world_repo("seen");
+		struct store_tx *tx = world_begin(world);
+
+		repo.is_private = cases[i].is_private;
+		repo.is_protected = cases[i].is_protected;
+		world_ok(space_add(store_tx_db(tx), &repo, &setup, &err), &err);
+		world_commit(tx);
+		assert_int_equal(world_get(world, repo.id).is_private, cases[i].hides_app);
+	}
+}
+
 static void push(struct world *world, int64_t id, const char *commit)
 {
 	struct store_tx *tx = world_begin(world);
@@ -287,6 +308,7 @@ int main(void)
 		TEST(makes_host_names_that_are_unique),
 		TEST(leaves_the_name_of_a_deleted_space_free),
 		TEST(keeps_all_wishes_of_a_new_space),
+		TEST(shows_the_app_of_a_protected_space),
 		TEST(shows_a_push_at_once),
 		TEST(says_that_an_old_version_serves),
 		TEST(counts_factory_restarts),
