@@ -99,6 +99,12 @@ void store_bind_blob(struct store_query *query, const void *bytes, size_t length
 						 length, SQLITE_TRANSIENT));
 }
 
+void store_bind_condition(struct store_query *query, const struct store_condition *condition)
+{
+	for (unsigned i = 0; i < condition->count; i++)
+		store_bind_int(query, condition->values[i]);
+}
+
 int store_step(struct store_query *query, struct err *err)
 {
 	struct store_db *db = query->db;

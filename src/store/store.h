@@ -75,6 +75,19 @@ DEFINE_OWNED(struct store_query *, store_query_end);
 void store_bind_text(struct store_query *query, const char *text);
 void store_bind_int(struct store_query *query, int64_t value);
 void store_bind_blob(struct store_query *query, const void *bytes, size_t length);
+
+/*
+ * A piece of SQL with its numbers that one room hands to another one's query, for a WHERE: the
+ * query has `sql` in its text and binds the numbers at that place. The text is a constant.
+ */
+enum { STORE_CONDITION_MAX = 4 };
+struct store_condition {
+	const char *sql;
+	unsigned count;
+	int64_t values[STORE_CONDITION_MAX];
+};
+void store_bind_condition(struct store_query *query, const struct store_condition *condition);
+
 must_check int store_step(struct store_query *query, struct err *err);
 /* Columns of the current row, from 0. Text is NULL for NULL and lives until the next step. */
 const char *store_text(struct store_query *query, int column);
