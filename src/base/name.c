@@ -7,6 +7,8 @@
 #include "base/str.h"
 
 enum { PATH_LEVELS_MAX = 64, COMPONENT_MAX = 255 };
+_Static_assert(NAME_PATH_MAX == 1024 && PATH_LEVELS_MAX == 64 && COMPONENT_MAX == 255,
+	       "name_path_fault() says so");
 
 static bool is_alnum(char c)
 {
@@ -60,17 +62,22 @@ static size_t read_utf8(const char *text, unsigned long *out)
 	return length;
 }
 
-static bool has_plain_characters(const char *text)
+/* What is wrong with a character of the path; NULL: nothing. */
+static const char *character_fault(const char *text)
 {
 	while (*text) {
 		unsigned long value;
 		size_t length = read_utf8(text, &value);
 
-		if (!length || value < 0x20 || (value >= 0x7f && value < 0xa0) || value == '\\')
-			return false;
+		if (!length)
+			return "it is not UTF-8";
+		if (value < 0x20 || (value >= 0x7f && value < 0xa0))
+			return "it has a control character";
+		if (value == '\\')
+			return "it has a backslash";
 		text += length;
 	}
-	return true;
+	return NULL;
 }
 
 /* Characters that macOS leaves out of the names of files. */
@@ -113,27 +120,45 @@ static bool means_git(const char *text, size_t length)
 }
 
 /* The characters have been checked. */
-static bool is_component(const char *text, size_t length)
+static const char *component_fault(const char *text, size_t length)
 {
-	if (length == 0 || (length == 1 && text[0] == '.') ||
-	    (length == 2 && text[0] == '.' && text[1] == '.'))
-		return false;
-	return length <= COMPONENT_MAX && !means_git(text, length);
+	if (length == 0)
+		return "it has an empty component";
+	if (length == 1 && text[0] == '.')
+		return "it has a component \".\"";
+	if (length == 2 && text[0] == '.' && text[1] == '.')
+		return "it has a component \"..\"";
+	if (length > COMPONENT_MAX)
+		return "it has a component of more than 255 bytes";
+	return means_git(text, length) ? "it has a component that means \".git\"" : NULL;
+}
+
+const char *name_path_fault(const char *path)
+{
+	const char *fault;
+	size_t levels = 0;
+
+	if (*path == '\0')
+		return "it is empty";
+	if (*path == '/')
+		return "it is absolute";
+	if (strlen(path) > NAME_PATH_MAX)
+		return "it is longer than 1024 bytes";
+	fault = character_fault(path);
+	for (const char *at = path; !fault;) {
+		const char *end = strchrnul(at, '/');
+
+		fault = component_fault(at, (size_t)(end - at));
+		if (!fault && ++levels > PATH_LEVELS_MAX)
+			fault = "it is deeper than 64 levels";
+		if (!*end)
+			break;
+		at = end + 1;
+	}
+	return fault;
 }
 
 bool name_path_is_valid(const char *path)
 {
-	size_t levels = 0;
-
-	if (strlen(path) > NAME_PATH_MAX || !has_plain_characters(path))
-		return false;
-	for (const char *at = path;;) {
-		const char *end = strchrnul(at, '/');
-
-		if (!is_component(at, (size_t)(end - at)) || ++levels > PATH_LEVELS_MAX)
-			return false;
-		if (!*end)
-			return true;
-		at = end + 1;
-	}
+	return !name_path_fault(path);
 }

@@ -19,3 +19,6 @@ bool name_is_valid(const char *name);
  */
 enum { NAME_PATH_MAX = 1024 };
 bool name_path_is_valid(const char *path);
+
+/* Why a path is not valid, as "it has a backslash"; NULL where it is. */
+const char *name_path_fault(const char *path);

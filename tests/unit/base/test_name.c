@@ -127,6 +127,29 @@ static void bad_paths(void **state)
 	}
 }
 
+static void says_what_is_wrong_with_a_path(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *fault;
+	} paths[] = {
+		{"", "it is empty"},
+		{"/a", "it is absolute"},
+		{"a//b", "it has an empty component"},
+		{"a/", "it has an empty component"},
+		{"./a", "it has a component \".\""},
+		{"a/..", "it has a component \"..\""},
+		{"a/.GIT/x", "it has a component that means \".git\""},
+		{"a\\b", "it has a backslash"},
+		{"a\nb", "it has a control character"},
+		{"a\xff", "it is not UTF-8"},
+	};
+
+	assert_null(name_path_fault("a/b.txt"));
+	for (size_t i = 0; i < COUNT(paths); i++)
+		assert_string_equal(name_path_fault(paths[i].path), paths[i].fault);
+}
+
 static void paths_have_a_length(void **state)
 {
 	char path[NAME_PATH_MAX + 2];
@@ -175,6 +198,7 @@ int main(void)
 		cmocka_unit_test(names_have_a_length),
 		cmocka_unit_test(good_paths),
 		cmocka_unit_test(bad_paths),
+		cmocka_unit_test(says_what_is_wrong_with_a_path),
 		cmocka_unit_test(paths_have_a_length),
 		cmocka_unit_test(names_of_files_have_a_length),
 		cmocka_unit_test(paths_have_a_depth),
