@@ -256,14 +256,20 @@ static int end_header(struct ndjson *ndjson, struct err *err)
 	return ndjson->ops->header(ndjson->arg, &header, err);
 }
 
+/* The file had another name before: that one goes. */
+static int end_old_path(struct ndjson *ndjson, struct err *err)
+{
+	const char *old = text_of(ndjson, FIELD_OLD_PATH);
+
+	if (!is_given(ndjson, FIELD_OLD_PATH) || strcmp(old, text_of(ndjson, FIELD_PATH)) == 0)
+		return 0;
+	return ndjson->ops->deleted_file(ndjson->arg, old, err);
+}
+
 static int end_file(struct ndjson *ndjson, struct err *err)
 {
 	enum content content = CONTENT_HELD;
 
-	/* It would mean a rename. No client sends it; left out silently, the old file would stay.
-	 */
-	if (is_given(ndjson, FIELD_OLD_PATH))
-		return err_set(err, ERR_INVALID, "\"oldPath\" is not supported");
 	if (encoding_get(ndjson, &content, err) < 0)
 		return -1;
 	if (ndjson->content == CONTENT_HELD && content_begin(ndjson, content, err) < 0)
@@ -275,6 +281,8 @@ static int end_file(struct ndjson *ndjson, struct err *err)
 			       NDJSON_HELD_MAX);
 	if (content == CONTENT_BASE64 && base64_end(&ndjson->base64, err) < 0)
 		return err_in(err, "content");
+	if (end_old_path(ndjson, err) < 0)
+		return -1;
 	return ndjson->ops->file_close(ndjson->arg, text_of(ndjson, FIELD_PATH), err);
 }
 

@@ -34,8 +34,9 @@ struct ndjson_header {
 /* Strings live during the call. Each returns -1 with *err to end the parse with that error. */
 struct ndjson_ops {
 	int (*header)(void *arg, const struct ndjson_header *header, struct err *err);
-	/* A file: open, any number of pieces, close with its name. What was opened and not closed
-	 * when the parse fails must not count. */
+	/* A file: open, any number of pieces, close with its name; before that deleted_file, where
+	 * the line says `oldPath`. What was opened and not closed when the parse fails must not
+	 * count. */
 	int (*file_open)(void *arg, struct err *err);
 	int (*file_data)(void *arg, const void *bytes, size_t length, struct err *err);
 	int (*file_close)(void *arg, const char *path, struct err *err);

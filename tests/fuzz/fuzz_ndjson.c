@@ -54,7 +54,7 @@ static int on_data(void *arg, const void *bytes, size_t length, struct err *err)
 
 static int on_path(struct calls *calls, const char *what, const char *path)
 {
-	assert(calls->header && !calls->open && strlen(path) <= NDJSON_FIELDS_MAX);
+	assert(calls->header && strlen(path) <= NDJSON_FIELDS_MAX);
 	calls->operations++;
 	assert(calls->operations <= NDJSON_OPERATIONS_MAX);
 	str_addf(&calls->text, "%s %s\n", what, path);
@@ -77,12 +77,13 @@ static int on_file(void *arg, const char *path, struct err *err)
 
 static int on_folder(void *arg, const char *path, struct err *err)
 {
+	assert(!((struct calls *)arg)->open);
 	return on_path(arg, "folder", path);
 }
 
 static int on_lfs(void *arg, const char *path, const char *oid, int64_t size, struct err *err)
 {
-	assert(strlen(oid) == 64 && size >= -1);
+	assert(!((struct calls *)arg)->open && strlen(oid) == 64 && size >= -1);
 	return on_path(arg, oid, path);
 }
 
