@@ -77,17 +77,22 @@ static int need_head(struct git *git, const char *branch, git_oid *out, struct e
 	int found = inner_head(git, branch, out, err);
 
 	if (found == 0)
-		return err_set(err, ERR_NO_REVISION, "no such branch");
+		return err_set(err, ERR_NO_REVISION, "no branch %.100s", branch);
 	return found < 0 ? -1 : 0;
 }
 
 int change_begin(struct git *git, const char *branch, struct change **out, struct err *err)
 {
+	char commit[GIT_HEX];
 	git_oid head;
 
-	if (need_head(git, branch, &head, err) < 0)
-		return -1;
-	return begin(git, branch, out, err);
+	if (need_head(git, branch, &head, err) == 0)
+		return begin(git, branch, out, err);
+	if (err->kind == ERR_NO_REVISION && *branch && git_resolve(git, branch, commit, err) == 0)
+		return err_set(err, ERR_UNPROCESSED,
+			       "%.100s is not a branch: commits can be added to branches only",
+			       branch);
+	return -1;
 }
 
 void change_end(struct change *change)
@@ -405,6 +410,12 @@ static int commit_tree(struct git *git, const git_oid *commit_id, git_oid *out, 
 	return 0;
 }
 
+/* Is it the tree that the operations do not fit on? */
+static bool does_not_fit(const struct err *err)
+{
+	return err->kind == ERR_NO_ENTRY || err->kind == ERR_UNPROCESSED;
+}
+
 /* Was this commit made by the same change? 1 yes, 0 no, -1 failed. */
 static int is_replay(struct change *change, const git_commit *commit, const struct words *words,
 		     struct err *err)
@@ -421,7 +432,7 @@ static int is_replay(struct change *change, const git_commit *commit, const stru
 	if (commit_tree(change->git, parent, &old, err) < 0)
 		return -1;
 	if (apply(change, &old, &made, err) < 0)
-		return err->kind == ERR_NO_ENTRY ? 0 : -1;
+		return does_not_fit(err) ? 0 : -1;
 	return git_oid_equal(&made, git_commit_tree_id(commit)) ? 1 : 0;
 }
 
@@ -488,7 +499,7 @@ static int commit_in_turn(struct change *change, const struct words *words, stru
 	}
 	if (done == 0)
 		return err_set(err, ERR_BUSY, "the branch moves too fast, try again");
-	if (done < 0 && (err->kind == ERR_STALE || err->kind == ERR_NO_ENTRY)) {
+	if (done < 0 && (err->kind == ERR_STALE || does_not_fit(err))) {
 		struct err first = *err;
 
 		out->moved = false;

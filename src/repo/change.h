@@ -19,8 +19,9 @@
  * its newest commits, by the same author with the same message and the same result, answers that
  * commit: a client that lost our answer may send the same upload again (Wire: 0.6).
  *
- * A file put where a folder is replaces the folder, and the other way round. Folders that become
- * empty vanish. A file that is replaced keeps its executable bit.
+ * A file is not put in the place of a folder, nor below a file, unless the same change deletes that
+ * first: an upload would take files away that nobody named. Folders that become empty vanish. A
+ * file that is replaced keeps its executable bit.
  *
  * Threads: as git.h. Commits to one repository take turns, across threads and processes.
  */
@@ -31,7 +32,10 @@ enum {
 	CHANGE_FILE_MAX_BYTES = 64 << 20, /* default of change_limit_file() */
 };
 
-/* On branch `branch`, which must exist. Errors: ERR_NO_REVISION. */
+/*
+ * On branch `branch`, which must exist. Errors: ERR_NO_REVISION, ERR_UNPROCESSED where it is a tag
+ * or a commit, to which nothing can be added.
+ */
 must_check int change_begin(struct git *git, const char *branch, struct change **out,
 			    struct err *err);
 /* Abandons what was not committed. Takes NULL. */
@@ -78,7 +82,8 @@ size_t change_count(const struct change *change);
 
 /*
  * Make the commit. A change that changes nothing answers the head and *moved false. It can be
- * called once. Errors: ERR_STALE, ERR_NO_ENTRY, ERR_FULL.
+ * called once. Errors: ERR_STALE, ERR_NO_ENTRY, ERR_UNPROCESSED for a file in the place of a
+ * folder, ERR_FULL.
  */
 must_check int change_commit(struct change *change, const struct change_meta *meta,
 			     char commit[static GIT_HEX], bool *moved, struct err *err);

@@ -178,20 +178,22 @@ static int enter(struct edit *edit, struct node *node, struct err *err)
 	return node->folder ? 0 : folder_read(edit->odb, &node->id, &node->folder, err);
 }
 
-static void put_blob(struct folder *folder, const char *name, const git_oid *blob)
+static int put_blob(struct folder *folder, const char *name, const git_oid *blob, struct err *err)
 {
 	struct node *node = folder_find(folder, name);
 	unsigned mode = node && node->mode == MODE_PROGRAM ? MODE_PROGRAM : MODE_FILE;
 
+	if (node && node->mode == MODE_TREE)
+		return err_set(err, ERR_UNPROCESSED,
+			       "a folder has this name, delete it first to put a file here");
 	if (node && node->mode == mode && git_oid_equal(&node->id, blob))
-		return;
+		return 0;
 	if (!node)
 		node = folder_add(folder, name);
-	folder_free(node->folder);
-	node->folder = NULL;
 	node->mode = mode;
 	node->id = *blob;
 	folder->changed = true;
+	return 0;
 }
 
 /* `path` is cut into components on the way. */
@@ -199,15 +201,16 @@ static int put_in(struct edit *edit, struct folder *folder, char *path, const gi
 		  struct err *err)
 {
 	char *rest = split(path);
+	struct node *node;
 
-	if (!rest) {
-		put_blob(folder, path, blob);
-		return 0;
-	}
-	struct node *node = folder_find(folder, path);
-	if (!node)
+	if (!rest)
+		return put_blob(folder, path, blob, err);
+	node = folder_find(folder, path);
+	if (node && node->mode != MODE_TREE)
+		return err_set(err, ERR_UNPROCESSED,
+			       "%s is a file, delete it first to put files below it", path);
+	if (!node) {
 		node = folder_add(folder, path);
-	if (node->mode != MODE_TREE) {
 		node->mode = MODE_TREE;
 		node->folder = mem_new(struct folder);
 	}
@@ -221,7 +224,9 @@ int edit_put(struct edit *edit, const char *path, const git_oid *blob, struct er
 {
 	owned(free) char *copy = mem_text(path);
 
-	return put_in(edit, edit->root, copy, blob, err);
+	if (put_in(edit, edit->root, copy, blob, err) < 0)
+		return err_in(err, "%.200s", path);
+	return 0;
 }
 
 static int no_entry(struct err *err)
@@ -256,7 +261,7 @@ int edit_remove(struct edit *edit, const char *path, bool must_be_folder, struct
 	owned(free) char *copy = mem_text(path);
 
 	if (remove_in(edit, edit->root, copy, must_be_folder, err) < 0)
-		return err_in(err, "%s", path);
+		return err_in(err, "%.200s", path);
 	return 0;
 }
 

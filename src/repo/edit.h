@@ -15,8 +15,8 @@ void edit_free(struct edit *edit);
 DEFINE_OWNED(struct edit *, edit_free);
 
 /*
- * Put a file. A folder in its place goes, and so does a file in the place of a folder that it
- * needs. An executable file stays executable.
+ * Put a file. An executable file stays executable.
+ * Errors: ERR_UNPROCESSED where the path is a folder, or leads through a file.
  */
 must_check int edit_put(struct edit *edit, const char *path, const git_oid *blob, struct err *err);
 

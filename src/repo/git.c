@@ -208,7 +208,7 @@ int git_resolve(struct git *git, const char *rev, char commit[static GIT_HEX], s
 	if (found < 0)
 		return -1;
 	if (found == 0)
-		return err_set(err, ERR_NO_REVISION, "no such revision");
+		return err_set(err, ERR_NO_REVISION, "no revision %.100s", rev);
 	git_oid_tostr(commit, GIT_HEX, &id);
 	return 0;
 }

@@ -57,13 +57,33 @@ static void drops_folders_that_become_empty(void **state)
 	temp_fsck(temp);
 }
 
-static void replaces_files_by_folders_and_back(void **state)
+static void never_takes_a_folder_for_a_file(void **state)
+{
+	struct temp *temp = *state;
+	owned(change_end) struct change *below = temp_begin(temp);
+	owned(change_end) struct change *above = temp_begin(temp);
+	owned(change_end) struct change *both = temp_begin(temp);
+
+	temp_put(below, "README.md/inside", "x");
+	expect_commit_fails(below, ERR_UNPROCESSED, "README.md/inside: README.md is a file");
+	temp_put(above, "dir", "a file now");
+	expect_commit_fails(above, ERR_UNPROCESSED, "dir: a folder has this name");
+	temp_put(both, "a", "x");
+	temp_put(both, "a/b", "x");
+	expect_commit_fails(both, ERR_UNPROCESSED, "a/b: a is a file");
+	temp_paths(temp, "README.md dir/ dir/one.txt dir/two.txt ");
+}
+
+static void replaces_files_by_folders_and_back_if_told(void **state)
 {
 	struct temp *temp = *state;
 	owned(change_end) struct change *change = temp_begin(temp);
 	char commit[GIT_HEX];
+	struct err err = ERR_INIT;
 
+	temp_ok(change_delete_file(change, "README.md", &err), &err);
 	temp_put(change, "README.md/inside", "x");
+	temp_ok(change_delete_folder(change, "dir", &err), &err);
 	temp_put(change, "dir", "a file now");
 	assert_true(temp_commit(change, commit));
 	temp_paths(temp, "README.md/ README.md/inside dir ");
@@ -459,7 +479,8 @@ static void needs_a_branch(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		expect_fail(change_begin(temp->git, names[i], &change, &err), &err,
 			    ERR_NO_REVISION);
-	expect_fail(change_begin(temp->git, temp->first, &change, &err), &err, ERR_NO_REVISION);
+	expect_fail(change_begin(temp->git, temp->first, &change, &err), &err, ERR_UNPROCESSED);
+	assert_non_null(strstr(err.text, "is not a branch"));
 }
 
 static void tells_what_the_commit_says(void **state)
@@ -477,7 +498,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEMP_TEST(applies_operations_in_their_order),
 		TEMP_TEST(drops_folders_that_become_empty),
-		TEMP_TEST(replaces_files_by_folders_and_back),
+		TEMP_TEST(never_takes_a_folder_for_a_file),
+		TEMP_TEST(replaces_files_by_folders_and_back_if_told),
 		TEMP_TEST(sorts_as_git_does),
 		TEMP_TEST(deletes_folders_by_either_word),
 		TEMP_TEST(refuses_to_delete_what_is_not_there),
