@@ -4,11 +4,12 @@
 
 #include "api/answer.h"
 #include "api/limits.h"
+#include "api/page.h"
 #include "base/mem.h"
 
 /*
- * The commits of a revision, newest first: B8. The link to the next page starts at the next commit,
- * so that pushes in between move nothing.
+ * The commits of a revision, newest first: B8. The cursor is the next commit, so that pushes in
+ * between move nothing.
  */
 
 /* Git ends a message with a line break; clients gave it without. */
@@ -57,22 +58,28 @@ static int count_commits(struct git *git, const char *commit, int64_t *out, stru
 	return 0;
 }
 
+/* Where the page starts: at the commit that the cursor names, else at the newest one. */
+static int find_start(struct call *call, struct git *git, const char *newest,
+		      char next[static GIT_HEX], struct err *err)
+{
+	const char *cursor = http_query(call->request, "cursor");
+
+	return git_resolve(git, cursor && *cursor ? cursor : newest, next, err);
+}
+
 int call_commits(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
 	owned(json_decref) json_t *commits = json_array();
-	int64_t limit = LIMITS_COMMITS_PAGE;
+	char newest[GIT_HEX];
 	char next[GIT_HEX];
+	int64_t limit;
 	int64_t total;
 
-	if (http_query_int(call->request, "limit", &limit, err) < 0)
-		return -1;
-	if (limit < 1)
-		return err_set(err, ERR_INVALID, "\"limit\" must be positive");
-	if (limit > LIMITS_COMMITS_PAGE)
-		limit = LIMITS_COMMITS_PAGE;
-	if (call_git(call, &git, err) < 0 || call_revision(call, git, next, err) < 0 ||
-	    count_commits(git, next, &total, err) < 0 ||
+	if (page_limit(call, LIMITS_COMMITS_PAGE, LIMITS_COMMITS_PAGE, &limit, err) < 0 ||
+	    call_git(call, &git, err) < 0 || call_revision(call, git, newest, err) < 0 ||
+	    find_start(call, git, newest, next, err) < 0 ||
+	    count_commits(git, newest, &total, err) < 0 ||
 	    add_commits(git, next, limit, commits, err) < 0)
 		return -1;
 	/* JavaScript's countCommits() asks for one and reads this; more than we count is not told.
@@ -80,10 +87,7 @@ int call_commits(struct call *call, struct err *err)
 	if (total < LIMITS_HISTORY)
 		http_add_headerf(call->answer, "X-Total-Count", "%lld", (long long)total);
 	if (next[0])
-		http_add_headerf(call->answer, "Link",
-				 "<%s/api/%s/%s/commits/%s?limit=%lld>; rel=\"next\"",
-				 http_origin(call->request), repo_type_plural(call->repo.type),
-				 call->repo.full_name, next, (long long)limit);
+		page_next(call, NULL, next);
 	answer_json(call->answer, take(commits));
 	return 0;
 }

@@ -5,7 +5,9 @@
 
 #include "api/answer.h"
 #include "api/limits.h"
+#include "api/page.h"
 #include "api/url.h"
+#include "base/mem.h"
 
 /*
  * What is in a folder, and what is at these paths: B7.
@@ -21,7 +23,7 @@ static json_t *entry_json(const struct git_entry *entry)
 			 answer_string(entry->path));
 }
 
-struct page {
+struct slice {
 	json_t *entries;
 	int64_t skip;
 	int64_t limit;
@@ -30,16 +32,16 @@ struct page {
 
 static bool add_entry(void *arg, const struct git_entry *entry)
 {
-	struct page *page = arg;
+	struct slice *slice = arg;
 
-	if (page->skip > 0) {
-		page->skip--;
+	if (slice->skip > 0) {
+		slice->skip--;
 		return true;
 	}
-	page->more = (int64_t)json_array_size(page->entries) == page->limit;
-	if (!page->more)
-		json_array_append_new(page->entries, entry_json(entry));
-	return !page->more;
+	slice->more = (int64_t)json_array_size(slice->entries) == slice->limit;
+	if (!slice->more)
+		json_array_append_new(slice->entries, entry_json(entry));
+	return !slice->more;
 }
 
 struct tree_query {
@@ -54,33 +56,27 @@ static int read_query(struct call *call, struct tree_query *query, struct err *e
 {
 	const char *path = http_param(call->request, "path");
 
-	*query = (struct tree_query){.path = path ? path : "", .limit = LIMITS_TREE_PAGE};
+	*query = (struct tree_query){.path = path ? path : ""};
 	/* `expand` asks for the last commit of each path too, which clients do without. */
 	if (http_query_bool(call->request, "recursive", &query->recursive, err) < 0 ||
 	    http_query_bool(call->request, "expand", &query->expand, err) < 0 ||
-	    http_query_int(call->request, "limit", &query->limit, err) < 0 ||
+	    page_limit(call, LIMITS_TREE_PAGE, LIMITS_TREE_PAGE, &query->limit, err) < 0 ||
 	    http_query_int(call->request, "cursor", &query->cursor, err) < 0)
 		return -1;
-	if (query->limit < 1 || query->cursor < 0)
-		return err_set(err, ERR_INVALID, "\"limit\" and \"cursor\" must be positive");
-	if (query->limit > LIMITS_TREE_PAGE)
-		query->limit = LIMITS_TREE_PAGE;
+	if (query->cursor < 0)
+		return err_set(err, ERR_INVALID, "cursor must be positive");
 	return 0;
 }
 
-/* Absolute, because clients follow it as it is (0.5). */
 static void add_next(struct call *call, const struct tree_query *query, const char *commit)
 {
-	owned(free) char *path = url_encode(query->path, true);
+	owned(free) char *folder = url_encode(query->path, true);
+	owned(free) char *path =
+		mem_format("/api/%s/%s/tree/%s%s%s", repo_type_plural(call->repo.type),
+			   call->repo.full_name, commit, *folder ? "/" : "", folder);
+	owned(free) char *cursor = mem_format("%lld", (long long)query->cursor + query->limit);
 
-	http_add_headerf(
-		call->answer, "Link",
-		"<%s/api/%s/%s/tree/%s%s%s?recursive=%s&expand=%s&limit=%lld&cursor=%lld>; "
-		"rel=\"next\"",
-		http_origin(call->request), repo_type_plural(call->repo.type), call->repo.full_name,
-		commit, *path ? "/" : "", path, query->recursive ? "true" : "false",
-		query->expand ? "true" : "false", (long long)query->limit,
-		(long long)query->cursor + query->limit);
+	page_next(call, path, cursor);
 }
 
 int call_tree(struct call *call, struct err *err)
@@ -89,15 +85,15 @@ int call_tree(struct call *call, struct err *err)
 	owned(json_decref) json_t *entries = json_array();
 	struct tree_query query;
 	char commit[GIT_HEX];
-	struct page page;
+	struct slice slice;
 
 	if (read_query(call, &query, err) < 0 || call_git(call, &git, err) < 0 ||
 	    call_revision(call, git, commit, err) < 0)
 		return -1;
-	page = (struct page){.entries = entries, .skip = query.cursor, .limit = query.limit};
-	if (git_walk(git, commit, query.path, query.recursive, add_entry, &page, err) < 0)
+	slice = (struct slice){.entries = entries, .skip = query.cursor, .limit = query.limit};
+	if (git_walk(git, commit, query.path, query.recursive, add_entry, &slice, err) < 0)
 		return -1;
-	if (page.more)
+	if (slice.more)
 		add_next(call, &query, commit);
 	answer_json(call->answer, take(entries));
 	return 0;

@@ -29,6 +29,9 @@ enum http_method {
 struct http_request;
 struct http_answer;
 
+/* The longest address, path and query, that is read: as much as nginx passes on. */
+#define HTTP_TARGET_MAX 16384
+
 /*
  * A streamed request body. `begin` is called before the first byte, so that rights are checked
  * early; `data` for each piece; then the route's `handle`; `end` always, also after a failure or a
@@ -66,7 +69,8 @@ struct http_route {
  * decoded is valid UTF-8.
  */
 enum http_method http_method(const struct http_request *request);
-const char *http_path(const struct http_request *request); /* raw, without the query */
+const char *http_path(const struct http_request *request);       /* raw, without the query */
+const char *http_query_text(const struct http_request *request); /* raw; "" without one */
 const char *http_header(const struct http_request *request, const char *name);
 const char *http_param(const struct http_request *request, const char *name); /* decoded */
 const char *http_request_id(const struct http_request *request);

@@ -21,10 +21,8 @@ struct query {
 	size_t count;
 };
 
-#define QUERY_INIT ((struct query){0})
+#define QUERY_INIT       ((struct query){0})
 
-/* nginx passes 8 KiB of address by default; the longest query that a client makes has about 3. */
-#define QUERY_MAX_BYTES  65536
 #define QUERY_MAX_FIELDS 1000
 /* paths-info (Wire: B7) sends one field for each file that is asked about. */
 #define QUERY_MAX_FORM_FIELDS 20000

@@ -92,9 +92,9 @@ int request_read_head(struct http_request *request, const char *method, struct e
 	request->origin = mem_format("%s://%s", scheme, request->host);
 	if (result < 0)
 		return -1;
-	if (query_length > QUERY_MAX_BYTES)
-		return err_set(err, ERR_TOO_LARGE, "the query is longer than %d bytes",
-			       QUERY_MAX_BYTES);
+	if (strlen(request->path) + query_length > HTTP_TARGET_MAX)
+		return err_set(err, ERR_TOO_LARGE, "the address is longer than %d bytes",
+			       HTTP_TARGET_MAX);
 	return query_parse(request->query_text, query_length, QUERY_MAX_FIELDS, &request->query,
 			   err);
 }
@@ -126,6 +126,11 @@ enum http_method http_method(const struct http_request *request)
 const char *http_path(const struct http_request *request)
 {
 	return request->path;
+}
+
+const char *http_query_text(const struct http_request *request)
+{
+	return request->query_text;
 }
 
 const char *http_header(const struct http_request *request, const char *name)

@@ -86,7 +86,7 @@ static void refuses_a_nul_byte(void **state)
 
 static void limits_the_number_of_fields(void **state)
 {
-	owned(str_done) struct str text = str_new(QUERY_MAX_BYTES);
+	owned(str_done) struct str text = str_new(HTTP_TARGET_MAX);
 	owned(query_done) struct query query = QUERY_INIT;
 	struct err err = ERR_INIT;
 
