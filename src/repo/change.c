@@ -1,12 +1,10 @@
 #include "repo/change.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/name.h"
@@ -15,6 +13,7 @@
 #include "repo/inner.h"
 #include "repo/quarantine.h"
 #include "repo/ref.h"
+#include "repo/words.h"
 
 /* Files up to this size wait in memory, larger ones in the quarantine: git wants the size first. */
 enum { IN_MEMORY_MAX_BYTES = 1 << 20 };
@@ -25,7 +24,7 @@ enum { REPLAY_DEPTH = 16 };
 /* How often a race against a push by git may be lost. Our own commits take turns. */
 enum { RACES_MAX = 8 };
 
-enum { MESSAGE_MAX_BYTES = 256 << 10, COMMIT_MAX_BYTES = 1 << 20, COPY_BYTES = 64 << 10 };
+enum { COPY_BYTES = 64 << 10 };
 
 enum operation_type { PUT, REMOVE_FILE, REMOVE_FOLDER };
 
@@ -301,86 +300,6 @@ int change_file_close(struct change *change, const char *path, struct err *err)
 
 /* The commit */
 
-/* What a signature must not hold is left out, as git does. */
-static void add_name(struct str *out, const char *name)
-{
-	for (; *name != '\0'; name++) {
-		if ((unsigned char)*name >= 0x20 && *name != '<' && *name != '>')
-			str_add_char(out, *name);
-	}
-}
-
-/* "NAME <EMAIL>" */
-static void signature_text(const struct change_meta *meta, struct str *out)
-{
-	add_name(out, meta->author);
-	str_add(out, " <");
-	if (meta->email && *meta->email != '\0') {
-		add_name(out, meta->email);
-	} else {
-		add_name(out, meta->author);
-		str_add(out, "@users.noreply.localhost");
-	}
-	str_add(out, ">");
-}
-
-static void message_text(const struct change_meta *meta, struct str *out)
-{
-	str_add(out, meta->title);
-	if (meta->description && *meta->description != '\0')
-		str_addf(out, "\n\n%s", meta->description);
-	while (out->length > 0 && isspace((unsigned char)out->data[out->length - 1]))
-		out->data[--out->length] = '\0';
-	str_add_char(out, '\n');
-}
-
-/* The change as it is told to commits: made once, then written and compared. */
-struct words {
-	struct str signature;
-	struct str message;
-};
-
-static void words_done(struct words *words)
-{
-	str_done(&words->signature);
-	str_done(&words->message);
-}
-
-static inline void own_words_done(struct words *held)
-{
-	words_done(held);
-}
-
-static int words_make(const struct change_meta *meta, struct words *out, struct err *err)
-{
-	signature_text(meta, &out->signature);
-	message_text(meta, &out->message);
-	if (str_check(&out->signature, "the author", err) < 0)
-		return -1;
-	return str_check(&out->message, "the message", err);
-}
-
-static int write_commit(struct change *change, const git_oid *tree, const git_oid *parent,
-			const struct words *words, git_oid *out, struct err *err)
-{
-	owned(str_done) struct str text = str_new(COMMIT_MAX_BYTES);
-	long long now = clock_wall_ms() / 1000;
-	char hex[GIT_HEX];
-
-	str_addf(&text, "tree %s\n", git_oid_tostr(hex, sizeof(hex), tree));
-	if (parent)
-		str_addf(&text, "parent %s\n", git_oid_tostr(hex, sizeof(hex), parent));
-	str_addf(&text, "author %s %lld +0000\n", words->signature.data, now);
-	str_addf(&text, "committer %s %lld +0000\n\n", words->signature.data, now);
-	str_add_n(&text, words->message.data, words->message.length);
-	if (str_check(&text, "the commit", err) < 0)
-		return -1;
-	if (git_odb_write(out, quarantine_odb(change->quarantine), text.data, text.length,
-			  GIT_OBJECT_COMMIT) < 0)
-		return inner_fail(err, "write a commit");
-	return 0;
-}
-
 /* The tree that the operations make of the tree `root` (NULL: of nothing). */
 static int apply(struct change *change, const git_oid *root, git_oid *out, struct err *err)
 {
@@ -479,7 +398,8 @@ static int commit_on(struct change *change, const git_oid *head, const struct wo
 		return 1;
 	}
 	out->moved = true;
-	if (write_commit(change, &tree, head, words, &out->commit, err) < 0 ||
+	if (words_commit(words, quarantine_odb(change->quarantine), &tree, head, &out->commit,
+			 err) < 0 ||
 	    quarantine_publish(change->quarantine, err) < 0)
 		return -1;
 	return ref_move(change->git, change->branch, head, &out->commit, err);
@@ -515,8 +435,7 @@ static int commit_in_turn(struct change *change, const struct words *words, stru
 int change_commit(struct change *change, const struct change_meta *meta,
 		  char commit[static GIT_HEX], bool *moved, struct err *err)
 {
-	owned(words_done) struct words words = {.signature = str_new(MESSAGE_MAX_BYTES),
-						.message = str_new(MESSAGE_MAX_BYTES)};
+	owned(words_done) struct words words = WORDS_INIT;
 	owned(close) int turn = -1;
 	struct result result = {0};
 
@@ -550,7 +469,7 @@ static int seed_commit(struct change *change, const struct words *words, git_oid
 	git_oid tree;
 
 	if (ref_turn(change->git, &turn, err) < 0 || apply(change, NULL, &tree, err) < 0 ||
-	    write_commit(change, &tree, NULL, words, out, err) < 0 ||
+	    words_commit(words, quarantine_odb(change->quarantine), &tree, NULL, out, err) < 0 ||
 	    quarantine_publish(change->quarantine, err) < 0)
 		return -1;
 	int moved = ref_move(change->git, change->branch, NULL, out, err);
@@ -562,8 +481,7 @@ static int seed_commit(struct change *change, const struct words *words, git_oid
 int change_seed(struct git *git, const struct change_seed *files, size_t count,
 		const struct change_meta *meta, char commit[static GIT_HEX], struct err *err)
 {
-	owned(words_done) struct words words = {.signature = str_new(MESSAGE_MAX_BYTES),
-						.message = str_new(MESSAGE_MAX_BYTES)};
+	owned(words_done) struct words words = WORDS_INIT;
 	owned(change_end) struct change *change = NULL;
 	git_oid id;
 
