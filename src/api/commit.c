@@ -6,8 +6,8 @@
 #include "api/limits.h"
 #include "api/ndjson.h"
 #include "api/path.h"
+#include "api/pushed.h"
 #include "api/url.h"
-#include "base/clock.h"
 #include "base/mem.h"
 #include "repo/change.h"
 
@@ -150,53 +150,12 @@ static void upload_end(struct call *call)
 
 const struct call_stream call_commit_stream = {upload_begin, upload_data, upload_end};
 
-/*
- * Tell the Space what main is now. The head is read inside of the transaction: of two pushes at
- * once the rows may come in the other order than the commits did. It is told again where a crash or
- * a lost answer has kept an earlier push from being told.
- */
-static int tell_space(struct call *call, struct store_db *db, struct git *git, bool *told,
-		      struct err *err)
-{
-	char head[GIT_HEX];
-	struct space space;
-	int found;
-
-	if (call->repo.type != REPO_SPACE)
-		return 0;
-	found = space_get(db, call->repo.id, &space, err);
-	if (found <= 0)
-		return found;
-	if (git_resolve(git, "main", head, err) < 0)
-		return -1;
-	if (strcmp(space.commit, head) == 0)
-		return 0;
-	*told = true;
-	return space_pushed(db, call->repo.id, head, err);
-}
-
-static int write_rows(struct call *call, const char *commit, bool moved, bool *told,
-		      struct err *err)
-{
-	owned(store_tx_end) struct store_tx *tx = NULL;
-	struct upload *upload = call->state;
-
-	if (call_change(call, &tx, err) < 0 ||
-	    tell_space(call, store_tx_db(tx), upload->git, told, err) < 0)
-		return -1;
-	if (moved && (repo_touch(store_tx_db(tx), call->repo.id, clock_wall_ms(), err) < 0 ||
-		      call_audit(call, tx, "repo.commit", commit, err) < 0))
-		return -1;
-	return store_tx_commit(take(tx), err);
-}
-
 int call_commit(struct call *call, struct err *err)
 {
 	struct upload *upload = call->state;
 	owned(free) char *url = url_repo(call);
 	struct change_meta meta;
 	char commit[GIT_HEX];
-	bool told = false;
 	bool moved;
 
 	if (ndjson_end(upload->ndjson, err) < 0)
@@ -207,10 +166,8 @@ int call_commit(struct call *call, struct err *err)
 		.author = call->actor.name,
 	};
 	if (change_commit(upload->change, &meta, commit, &moved, err) < 0 ||
-	    write_rows(call, commit, moved, &told, err) < 0)
+	    pushed(call, upload->git, moved ? "repo.commit" : NULL, commit, err) < 0)
 		return -1;
-	if (told)
-		call_wake(call);
 	answer_json(call->answer,
 		    json_pack("{s:b, s:s, s:o, s:s}", "success", 1, "commitOid", commit,
 			      "commitUrl", json_sprintf("%s/commit/%s", url, commit), "hookOutput",
