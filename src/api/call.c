@@ -129,6 +129,7 @@ static int admit_namespace(struct call *call, struct store_db *db, struct err *e
 	if (found < 0)
 		return -1;
 	target.owner_id = call->owner.id;
+	target.full_name = call->owner.name;
 	if (found > 0 && auth_check(db, &call->actor, call->row->right, &target, err) == 0)
 		return 0;
 	if (found > 0 && err->kind != ERR_DENIED)

@@ -1,8 +1,5 @@
 #include "auth/auth.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "auth/account.h"
 #include "auth/token.h"
 
@@ -10,42 +7,33 @@
 enum {
 	MAY_READ = 1 << 0, /* private ones too */
 	MAY_CREATE = 1 << 1,
-	MAY_WRITE_OWN = 1 << 2, /* those that one has created */
+	MAY_OWN = 1 << 2, /* write and manage those that one has created */
 	MAY_WRITE = 1 << 3,
 	MAY_MANAGE = 1 << 4,
-	MAY_ALL = MAY_READ | MAY_CREATE | MAY_WRITE_OWN | MAY_WRITE | MAY_MANAGE,
+	MAY_ALL = MAY_READ | MAY_CREATE | MAY_OWN | MAY_WRITE | MAY_MANAGE,
 };
 
-/* Roles of organisations. */
+/* Roles of organisations. Admin is more than write only for the organisation itself. */
 static const unsigned member_may[] = {
 	[ACCOUNT_MEMBER_NONE] = 0,
 	[ACCOUNT_MEMBER_READ] = MAY_READ,
-	[ACCOUNT_MEMBER_CONTRIBUTOR] = MAY_READ | MAY_CREATE | MAY_WRITE_OWN,
-	[ACCOUNT_MEMBER_WRITE] = MAY_READ | MAY_CREATE | MAY_WRITE_OWN | MAY_WRITE,
+	[ACCOUNT_MEMBER_CONTRIBUTOR] = MAY_READ | MAY_CREATE | MAY_OWN,
+	[ACCOUNT_MEMBER_WRITE] = MAY_ALL,
 	[ACCOUNT_MEMBER_ADMIN] = MAY_ALL,
 };
 
-/* What a token leaves of it. Scopes of a fine-grained one give writing back: token_may(). */
+/* What a token leaves of it: of everything, or of what its scopes reach. */
 static const unsigned role_may[] = {
 	[AUTH_READ] = MAY_READ,
 	[AUTH_WRITE] = MAY_ALL,
-	[AUTH_FINE_GRAINED] = MAY_READ,
 };
 
-static int read_scopes(struct store_db *db, struct actor *actor, struct err *err)
-{
-	owned(store_query_end) struct store_query *q = store_query(
-		db, "SELECT full_name FROM token_scopes WHERE token_id = ? ORDER BY full_name");
-	int row;
-
-	store_bind_int(q, actor->token_id);
-	while ((row = store_step(q, err)) > 0 && actor->scope_count < AUTH_SCOPES_MAX) {
-		char *scope = actor->scopes[actor->scope_count++];
-
-		store_copy(q, 0, scope, FULL_NAME_ROOM);
-	}
-	return row < 0 ? -1 : 0;
-}
+static const unsigned reach_may[] = {
+	[SCOPE_NONE] = 0,
+	[SCOPE_READ] = MAY_READ,
+	[SCOPE_WRITE] = MAY_READ | MAY_WRITE,
+	[SCOPE_MANAGE] = MAY_ALL,
+};
 
 int auth_actor(struct store *store, const char *token, struct actor *out, struct err *err)
 {
@@ -78,7 +66,8 @@ int auth_actor(struct store *store, const char *token, struct actor *out, struct
 	store_copy(q, 5, actor.user_hex, sizeof(actor.user_hex));
 	store_copy(q, 6, actor.name, sizeof(actor.name));
 	actor.admin = store_int(q, 7) != 0;
-	if (actor.role == AUTH_FINE_GRAINED && read_scopes(store_read_db(read), &actor, err) < 0)
+	if (actor.role == AUTH_FINE_GRAINED &&
+	    scope_load(store_read_db(read), actor.token_id, &actor.scopes, err) < 0)
 		return -1;
 	*out = actor;
 	return 0;
@@ -104,22 +93,11 @@ static int person_may(struct store_db *db, const struct actor *actor, int64_t ow
 	return 0;
 }
 
-/* A scope is a full name without a type: it covers the model, the dataset and the Space. */
-static bool in_scopes(const struct actor *actor, const char *full_name)
+static unsigned token_may(const struct actor *actor, const char *name)
 {
-	for (unsigned i = 0; i < actor->scope_count; i++)
-		if (strcasecmp(actor->scopes[i], full_name) == 0)
-			return true;
-	return false;
-}
-
-static unsigned token_may(const struct actor *actor, const char *full_name)
-{
-	unsigned may = role_may[actor->role];
-
-	if (actor->role == AUTH_FINE_GRAINED && full_name && in_scopes(actor, full_name))
-		may |= MAY_WRITE | MAY_WRITE_OWN;
-	return may;
+	if (actor->role == AUTH_FINE_GRAINED)
+		return reach_may[scope_reach(&actor->scopes, name)];
+	return role_may[actor->role];
 }
 
 static int need_sign_in(struct err *err)
@@ -154,38 +132,36 @@ static int check_create(struct store_db *db, const struct actor *actor,
 	if (!(may & MAY_CREATE))
 		return err_set(err, ERR_DENIED,
 			       "you may not create repositories in this namespace");
-	return token_may(actor, NULL) & MAY_CREATE ? 0 : deny_token(actor, err);
+	return token_may(actor, target->full_name) & MAY_CREATE ? 0 : deny_token(actor, err);
 }
 
-/* A contributor writes what is its own. */
-static bool may_change(unsigned may, unsigned needed, const struct actor *actor,
-		       const struct auth_target *target)
+static int deny_person(enum auth_right right, const struct auth_target *target, struct err *err)
 {
-	if ((may & MAY_WRITE_OWN) && target->creator_id == actor->user_id)
-		may |= MAY_WRITE;
-	return may & needed;
+	return err_set(err, ERR_DENIED, "only writers may %s %s",
+		       right == AUTH_REPO_ADMIN ? "manage" : "change", target->full_name);
 }
 
 static int check_repo(struct store_db *db, const struct actor *actor, enum auth_right right,
 		      const struct auth_target *target, struct err *err)
 {
 	unsigned needed = right == AUTH_REPO_ADMIN ? MAY_MANAGE : MAY_WRITE;
-	unsigned may = 0;
+	unsigned person = 0;
+	unsigned both;
 
-	if (person_may(db, actor, target->owner_id, &may, err) < 0)
+	if (person_may(db, actor, target->owner_id, &person, err) < 0)
 		return -1;
-	if (target->is_private && !(may & MAY_READ))
+	if ((person & MAY_OWN) && target->creator_id == actor->user_id)
+		person |= MAY_WRITE | MAY_MANAGE;
+	both = person & token_may(actor, target->full_name);
+	if (target->is_private && !(both & MAY_READ))
 		return err_set(err, ERR_NO_REPO, "no repository %s", target->full_name);
 	if (right == AUTH_REPO_READ)
 		return 0;
 	if (actor->user_id == 0)
 		return need_sign_in(err);
-	if (!may_change(may, needed, actor, target))
-		return err_set(err, ERR_DENIED, "only %s may %s %s",
-			       right == AUTH_REPO_ADMIN ? "administrators" : "writers",
-			       right == AUTH_REPO_ADMIN ? "manage" : "change", target->full_name);
-	may &= token_may(actor, target->full_name);
-	return may_change(may, needed, actor, target) ? 0 : deny_token(actor, err);
+	if (!(person & needed))
+		return deny_person(right, target, err);
+	return both & needed ? 0 : deny_token(actor, err);
 }
 
 int auth_check(struct store_db *db, const struct actor *actor, enum auth_right right,

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "auth/scope.h"
 #include "base/err.h"
 #include "base/name.h"
 #include "base/own.h"
@@ -14,8 +15,6 @@
  */
 enum auth_role { AUTH_READ, AUTH_WRITE, AUTH_FINE_GRAINED };
 
-enum { AUTH_SCOPES_MAX = 64 };
-
 /* The caller of one request. All zero: anonymous. `role` without a user means nothing. */
 struct actor {
 	int64_t user_id;   /* 0: anonymous */
@@ -26,9 +25,7 @@ struct actor {
 	char token_name[NAME_ROOM];
 	enum auth_role role;
 	int64_t token_created_ms;
-	/* AUTH_FINE_GRAINED: full names of repositories that it may write. */
-	unsigned scope_count;
-	char scopes[AUTH_SCOPES_MAX][FULL_NAME_ROOM];
+	struct scope_list scopes; /* AUTH_FINE_GRAINED */
 };
 
 /* Find the owner of a token. Errors: ERR_BAD_TOKEN. */
@@ -40,7 +37,7 @@ enum auth_right {
 	AUTH_SIGNED_IN,
 	AUTH_REPO_READ,
 	AUTH_REPO_WRITE, /* contents and the run of a Space */
-	AUTH_REPO_ADMIN, /* delete, settings */
+	AUTH_REPO_ADMIN, /* delete, settings, move */
 	AUTH_CREATE,     /* a repository in a namespace */
 	AUTH_ADMIN,      /* of the hub */
 };
@@ -51,17 +48,17 @@ enum auth_right {
  */
 struct auth_target {
 	int64_t owner_id;
-	int64_t creator_id; /* who made it: contributors write what is their own. 0: not known */
-	const char *full_name;
+	int64_t creator_id;    /* of the repository; 0: not known */
+	const char *full_name; /* of the repository; for AUTH_CREATE, of the namespace */
 	bool is_private;
 };
 
 /*
  * The right is the person's, cut by the token. The person: administrators of the hub and the owner
- * may everything; members of an organisation by role: admin everything; write reads, writes,
- * creates; contributor reads, creates, writes what it has created; read reads. All others see what
- * is public. The token: AUTH_WRITE cuts nothing, AUTH_READ leaves reading, AUTH_FINE_GRAINED leaves
- * reading and writing (not managing) of its scopes.
+ * may everything; members of an organisation by role: admin and write everything; contributor
+ * reads and creates, and may everything with what it has created; read reads. All others see what
+ * is public. The token: AUTH_WRITE cuts nothing, AUTH_READ leaves reading, AUTH_FINE_GRAINED
+ * leaves what its scopes say (scope.h). What is public it leaves to everybody.
  *
  * Errors, by Wire 0.4: who may not see the repository gets ERR_NO_REPO (the answer is 401 for the
  * anonymous and 404 for others); who sees it without the right gets ERR_DENIED, or ERR_ANONYMOUS.

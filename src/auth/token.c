@@ -2,8 +2,8 @@
 
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
+#include "auth/scope.h"
 #include "base/clock.h"
 #include "base/hash.h"
 
@@ -97,104 +97,53 @@ static bool name_is_plain(const char *name)
 	return true;
 }
 
-/* "namespace/name", both valid. */
-static bool scope_is_valid(const char *scope)
+/* A spec that was checked, with what is stored of its texts. */
+struct wanted {
+	const struct token_spec *spec;
+	struct scope_list scopes;
+	char hash[TOKEN_HASH_ROOM];
+};
+
+static int check_spec(const struct token_spec *spec, struct scope_list *scopes, struct err *err)
 {
-	char space[NAME_ROOM];
-	const char *slash = strchr(scope, '/');
-
-	if (!slash || (size_t)(slash - scope) >= sizeof(space))
-		return false;
-	memcpy(space, scope, (size_t)(slash - scope));
-	space[slash - scope] = '\0';
-	return name_is_valid(space) && name_is_valid(slash + 1);
-}
-
-static size_t count_scopes(const struct token_spec *spec)
-{
-	size_t count = 0;
-
-	while (spec->scopes && spec->scopes[count])
-		count++;
-	return count;
-}
-
-static int check_spec(const struct token_spec *spec, struct err *err)
-{
-	size_t count = count_scopes(spec);
-
 	if (spec->value && !token_is_valid(spec->value))
 		return err_set(err, ERR_INVALID,
 			       "a token is \"hf_\" and 1 to 60 of A-Z, a-z, 0-9, _");
 	if (spec->name && !name_is_plain(spec->name))
 		return err_set(err, ERR_INVALID,
 			       "a token's name is 1 to 96 printable ASCII characters without ]");
-	if (count > 0 && spec->role != AUTH_FINE_GRAINED)
+	if (scope_parse(spec->scopes, scopes, err) < 0)
+		return -1;
+	if (scopes->count > 0 && spec->role != AUTH_FINE_GRAINED)
 		return err_set(err, ERR_INVALID, "only a fine-grained token has scopes");
-	if (count > AUTH_SCOPES_MAX)
-		return err_set(err, ERR_INVALID, "a token has at most %d scopes", AUTH_SCOPES_MAX);
-	for (size_t i = 0; i < count; i++)
-		if (!scope_is_valid(spec->scopes[i]))
-			return err_set(err, ERR_INVALID, "no name of a repository: %.200s",
-				       spec->scopes[i]);
 	return 0;
 }
 
-/* 1 if the token has this scope. */
-static int has_scope(struct store_db *db, int64_t token_id, const char *scope, struct err *err)
+/* The row of the current step is what is wanted. Errors: ERR_EXISTS where it is not. */
+static int compare(struct store_db *db, struct store_query *q, const struct wanted *wanted,
+		   struct err *err)
 {
-	owned(store_query_end) struct store_query *q =
-		store_query(db, "SELECT 1 FROM token_scopes WHERE token_id = ? AND full_name = ?");
+	const struct token_spec *spec = wanted->spec;
+	struct scope_list scopes;
 
-	store_bind_int(q, token_id);
-	store_bind_text(q, scope);
-	return store_step(q, err);
-}
-
-static int count_stored(struct store_db *db, int64_t token_id, int64_t *out, struct err *err)
-{
-	owned(store_query_end) struct store_query *q =
-		store_query(db, "SELECT count(*) FROM token_scopes WHERE token_id = ?");
-
-	store_bind_int(q, token_id);
-	if (store_step(q, err) < 0)
+	if (scope_load(db, store_int(q, 0), &scopes, err) < 0)
 		return -1;
-	*out = store_int(q, 0);
+	if (strcmp(store_text(q, 3), token_role_name(spec->role)) != 0 ||
+	    (spec->name && strcmp(store_text(q, 2), spec->name) != 0) ||
+	    !scope_equal(&scopes, &wanted->scopes))
+		return err_set(err, ERR_EXISTS, "this token exists with other data");
 	return 0;
-}
-
-/* 1 if the token has these scopes and no other. A name may be listed twice. */
-static int same_scopes(struct store_db *db, int64_t token_id, const struct token_spec *spec,
-		       struct err *err)
-{
-	size_t count = count_scopes(spec);
-	int64_t stored = 0;
-	int64_t distinct = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		bool seen = false;
-		int has = has_scope(db, token_id, spec->scopes[i], err);
-
-		if (has <= 0)
-			return has;
-		for (size_t j = 0; j < i && !seen; j++)
-			seen = strcasecmp(spec->scopes[i], spec->scopes[j]) == 0;
-		distinct += !seen;
-	}
-	if (count_stored(db, token_id, &stored, err) < 0)
-		return -1;
-	return stored == distinct;
 }
 
 /* Whether the imported value is there: 1 with the same data, 0 not at all. */
-static int find_same(struct store_db *db, int64_t user_id, const struct token_spec *spec,
-		     const char *hash, struct err *err)
+static int find_same(struct store_db *db, int64_t user_id, const struct wanted *wanted,
+		     struct err *err)
 {
 	owned(store_query_end) struct store_query *q =
 		store_query(db, "SELECT id, user_id, name, role, revoked_ms IS NOT NULL FROM "
 				"tokens WHERE hash = ?");
 
-	store_bind_text(q, hash);
+	store_bind_text(q, wanted->hash);
 	int found = store_step(q, err);
 	if (found <= 0)
 		return found;
@@ -202,18 +151,11 @@ static int find_same(struct store_db *db, int64_t user_id, const struct token_sp
 		return err_set(err, ERR_EXISTS, "this token has been revoked");
 	if (store_int(q, 1) != user_id)
 		return err_set(err, ERR_EXISTS, "this token belongs to another user");
-	bool same = strcmp(store_text(q, 3), token_role_name(spec->role)) == 0 &&
-		    (!spec->name || strcmp(store_text(q, 2), spec->name) == 0);
-	int scopes = same ? same_scopes(db, store_int(q, 0), spec, err) : 0;
-	if (scopes < 0)
-		return -1;
-	if (scopes == 0)
-		return err_set(err, ERR_EXISTS, "this token exists with other data");
-	return 1;
+	return compare(db, q, wanted, err) < 0 ? -1 : 1;
 }
 
-static int add_row(struct store_db *db, int64_t user_id, const struct token_spec *spec,
-		   const char *hash, struct err *err)
+static int add_row(struct store_db *db, int64_t user_id, const struct wanted *wanted,
+		   struct err *err)
 {
 	owned(store_query_end) struct store_query *q =
 		store_query(db, "INSERT INTO tokens (user_id, hash, name, role, created_ms) "
@@ -223,54 +165,37 @@ static int add_row(struct store_db *db, int64_t user_id, const struct token_spec
 
 	random_id(id);
 	snprintf(name, sizeof(name), "token-%.6s", id);
+	if (wanted->spec->name)
+		snprintf(name, sizeof(name), "%s", wanted->spec->name);
 	store_bind_int(q, user_id);
-	store_bind_text(q, hash);
-	store_bind_text(q, spec->name ? spec->name : name);
-	store_bind_text(q, token_role_name(spec->role));
+	store_bind_text(q, wanted->hash);
+	store_bind_text(q, name);
+	store_bind_text(q, token_role_name(wanted->spec->role));
 	store_bind_int(q, clock_wall_ms());
 	if (store_step(q, err) < 0) {
 		if (err->kind == ERR_EXISTS)
-			err_set(err, ERR_EXISTS, "the user has a token named %s",
-				spec->name ? spec->name : name);
+			err_set(err, ERR_EXISTS, "the user has a token named %s", name);
 		return -1;
 	}
-	return 0;
-}
-
-static int add_scope(struct store_db *db, int64_t token_id, const char *scope, struct err *err)
-{
-	owned(store_query_end) struct store_query *q = store_query(
-		db, "INSERT OR IGNORE INTO token_scopes (token_id, full_name) VALUES (?, ?)");
-
-	store_bind_int(q, token_id);
-	store_bind_text(q, scope);
-	return store_step(q, err);
+	return scope_store(db, store_last_id(db), &wanted->scopes, err);
 }
 
 int token_add(struct store_db *db, int64_t user_id, const struct token_spec *spec,
 	      char out[static TOKEN_ROOM], struct err *err)
 {
+	struct wanted wanted = {.spec = spec};
 	char value[TOKEN_ROOM];
-	char hash[TOKEN_HASH_ROOM];
 
-	if (check_spec(spec, err) < 0)
+	if (check_spec(spec, &wanted.scopes, err) < 0)
 		return -1;
 	if (spec->value)
 		snprintf(value, sizeof(value), "%s", spec->value);
 	else
 		token_mint(value);
-	token_hash(value, hash);
-	int found = find_same(db, user_id, spec, hash, err);
-	if (found < 0)
+	token_hash(value, wanted.hash);
+	int found = find_same(db, user_id, &wanted, err);
+	if (found < 0 || (found == 0 && add_row(db, user_id, &wanted, err) < 0))
 		return -1;
-	if (found == 0) {
-		if (add_row(db, user_id, spec, hash, err) < 0)
-			return -1;
-		int64_t id = store_last_id(db);
-		for (size_t i = 0; spec->scopes && spec->scopes[i]; i++)
-			if (add_scope(db, id, spec->scopes[i], err) < 0)
-				return -1;
-	}
 	memcpy(out, value, sizeof(value));
 	return found == 0;
 }

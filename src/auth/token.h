@@ -34,7 +34,7 @@ struct token_spec {
 	const char *value; /* NULL: mint one */
 	const char *name;  /* plain ASCII without ']'; NULL: "token-" and six hex digits */
 	enum auth_role role;
-	const char *const *scopes; /* full names, NULL-terminated; AUTH_FINE_GRAINED only */
+	const char *const *scopes; /* as scope_parse() takes them; AUTH_FINE_GRAINED only */
 };
 
 /*

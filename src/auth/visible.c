@@ -4,7 +4,7 @@
 #define PERSON "(r.owner_id = ? OR r.owner_id IN (SELECT org_id FROM members WHERE user_id = ?))"
 #define SCOPES                                                                       \
 	"EXISTS (SELECT 1 FROM token_scopes s JOIN accounts o ON o.id = r.owner_id " \
-	"WHERE s.token_id = ? AND s.full_name = o.name || '/' || r.name)"
+	"WHERE s.token_id = ? AND s.full_name IN (o.name, o.name || '/' || r.name))"
 
 void visible_to(const struct actor *actor, struct store_condition *out)
 {

@@ -20,11 +20,14 @@ MAY = {
     "other": set(),
     "reader": {READ},
     "contributor": {READ, CREATE},
-    "writer": {READ, WRITE, CREATE},
+    "writer": {READ, WRITE, MANAGE, CREATE},
     "boss": {READ, WRITE, MANAGE, CREATE},
     "me": {READ, WRITE, MANAGE, CREATE},
     "readonly": {READ},
-    "scoped": {READ},
+    "scoped": set(),
+    "finereader": {READ},
+    "spacereader": {READ},
+    "spacewriter": {READ, WRITE, MANAGE, CREATE},
 }
 NEEDS = {"REPO_READ": READ, "REPO_WRITE": WRITE, "REPO_ADMIN": MANAGE}
 KINDS = {"MODEL": "model", "DATASET": "dataset", "SPACE": "space"}
@@ -122,12 +125,13 @@ def test_namespaces(hub, user):
         assert hub.call("GET", f"/api/models/acme/by-{user}", "me").status == 404
 
 
-def test_a_contributor_writes_what_is_their_own(hub):
+def test_a_contributor_writes_and_deletes_what_is_their_own(hub):
     body = {"name": "own", "organization": "acme"}
     assert hub.call("POST", "/api/repos/create", "contributor", body).status == 200
     lines = commit_lines(file_line("x", "x"))
     assert hub.call("POST", "/api/models/acme/own/commit/main", "contributor", lines).status == 200
     assert hub.call("POST", "/api/models/acme/own/commit/main", "reader", lines).status == 403
+    assert hub.call("DELETE", "/api/repos/delete", "contributor", body).status == 200
 
 
 def test_a_scoped_token_writes_its_scope_and_manages_nothing(hub):

@@ -8,24 +8,11 @@
 #include "daemon/words/usage.h"
 #include "store/audit.h"
 
-#define ADD_LINE                                                                           \
-	"token add USER [--role read|write|fine-grained] [--scope repo.write:NS/NAME]... " \
+#define ADD_LINE                                           \
+	"token add USER [--role read|write|fine-grained] " \
+	"[--scope repo.read|repo.write:NS[/NAME]]... "     \
 	"[--name N] [--value hf_...]"
 #define REVOKE_LINE "token revoke USER NAME"
-
-/* The one kind of scope; the name behind it is left in the list. */
-static int strip_scopes(struct usage_list *scopes, struct err *err)
-{
-	static const char kind[] = "repo.write:";
-
-	for (size_t i = 0; i < scopes->count; i++) {
-		if (strncmp(scopes->values[i], kind, strlen(kind)) != 0)
-			return err_set(err, ERR_INVALID, "a scope is %sNS/NAME, not %.100s", kind,
-				       scopes->values[i]);
-		scopes->values[i] += strlen(kind);
-	}
-	return 0;
-}
 
 static int parse_add(int argc, char **argv, const char **user, struct usage_list *scopes,
 		     struct token_spec *spec, struct err *err)
@@ -40,7 +27,7 @@ static int parse_add(int argc, char **argv, const char **user, struct usage_list
 	const struct usage usage = {ADD_LINE, options, sizeof(options) / sizeof(options[0]), user,
 				    1};
 
-	if (usage_parse(&usage, argc, argv, err) < 0 || strip_scopes(scopes, err) < 0)
+	if (usage_parse(&usage, argc, argv, err) < 0)
 		return -1;
 	spec->scopes = scopes->values;
 	spec->role = scopes->count > 0 ? AUTH_FINE_GRAINED : AUTH_WRITE;

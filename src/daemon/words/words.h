@@ -26,8 +26,8 @@ must_check int words_user(struct store *store, int argc, char **argv, FILE *out,
 must_check int words_org(struct store *store, int argc, char **argv, FILE *out, struct err *err);
 
 /*
- * token add USER [--role read|write|fine-grained] [--scope repo.write:NS/NAME]... [--name N]
- *           [--value hf_...]
+ * token add USER [--role read|write|fine-grained] [--scope repo.read|repo.write:NS[/NAME]]...
+ *           [--name N] [--value hf_...]
  * Prints the token alone. Without --role: write, or fine-grained where there is a --scope.
  *
  * token revoke USER NAME

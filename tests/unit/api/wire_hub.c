@@ -45,7 +45,10 @@ struct odd_token {
 
 static const struct odd_token odd_tokens[] = {
 	{"hf_readonly", "boss", AUTH_READ, NULL, false},
-	{"hf_scoped", "writer", AUTH_FINE_GRAINED, "acme/scoped", false},
+	{"hf_scoped", "writer", AUTH_FINE_GRAINED, "repo.write:acme/scoped", false},
+	{"hf_finereader", "writer", AUTH_FINE_GRAINED, "repo.read:acme/private", false},
+	{"hf_spacereader", "writer", AUTH_FINE_GRAINED, "repo.read:acme", false},
+	{"hf_spacewriter", "writer", AUTH_FINE_GRAINED, "repo.write:acme", false},
 	{"hf_revoked", "writer", AUTH_WRITE, NULL, true},
 };
 

@@ -16,8 +16,43 @@
  */
 enum person { NOBODY, STRANGER, READER, CONTRIBUTOR, CREATOR, WRITER, ADMIN, OWNER, HUB_ADMIN };
 
-/* Fine-grained twice: the repository is among the scopes, or it is not. */
-enum token { TOKEN_WRITE, TOKEN_READ, TOKEN_SCOPED, TOKEN_ELSEWHERE };
+/*
+ * Fine-grained ones: for the repository, to write or to read; for its namespace, to write or to
+ * read; for something else.
+ */
+enum token {
+	TOKEN_WRITE,
+	TOKEN_READ,
+	TOKEN_WRITES_IT,
+	TOKEN_READS_IT,
+	TOKEN_WRITES_ALL,
+	TOKEN_READS_ALL,
+	TOKEN_ELSEWHERE,
+};
+
+/* Whoever has all rights in the namespace, but for the last letter: administrators of the hub. */
+#define ALL_RIGHTS(person, hub_admin)                            \
+	{person, TOKEN_WRITE, "+++", "+++", "++" hub_admin},     \
+		{person, TOKEN_READ, "+dd", "+dd", "d+d"},       \
+		{person, TOKEN_WRITES_IT, "++d", "++d", "d+d"},  \
+		{person, TOKEN_READS_IT, "+dd", "+dd", "d+d"},   \
+		{person, TOKEN_WRITES_ALL, "+++", "+++", "++d"}, \
+		{person, TOKEN_READS_ALL, "+dd", "+dd", "d+d"},  \
+	{                                                        \
+		person, TOKEN_ELSEWHERE, "+dd", "nnn", "d+d"     \
+	}
+
+/* Whoever has the same rights by every token that can see the repository. */
+#define SAME_RIGHTS(person, public, private, beyond)                 \
+	{person, TOKEN_WRITE, public, private, beyond},              \
+		{person, TOKEN_READ, public, private, beyond},       \
+		{person, TOKEN_WRITES_IT, public, private, beyond},  \
+		{person, TOKEN_READS_IT, public, private, beyond},   \
+		{person, TOKEN_WRITES_ALL, public, private, beyond}, \
+		{person, TOKEN_READS_ALL, public, private, beyond},  \
+	{                                                            \
+		person, TOKEN_ELSEWHERE, public, "nnn", beyond       \
+	}
 
 static const struct rule {
 	enum person person;
@@ -26,53 +61,26 @@ static const struct rule {
 	const char *private;
 	const char *beyond;
 } rules[] = {
-	{NOBODY, TOKEN_WRITE, "+aa", "nnn", "aaa"},
-	{NOBODY, TOKEN_READ, "+aa", "nnn", "aaa"},
-	{NOBODY, TOKEN_SCOPED, "+aa", "nnn", "aaa"},
-	{NOBODY, TOKEN_ELSEWHERE, "+aa", "nnn", "aaa"},
-
-	{STRANGER, TOKEN_WRITE, "+dd", "nnn", "d+d"},
-	{STRANGER, TOKEN_READ, "+dd", "nnn", "d+d"},
-	{STRANGER, TOKEN_SCOPED, "+dd", "nnn", "d+d"},
-	{STRANGER, TOKEN_ELSEWHERE, "+dd", "nnn", "d+d"},
-
-	{READER, TOKEN_WRITE, "+dd", "+dd", "d+d"},
-	{READER, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{READER, TOKEN_SCOPED, "+dd", "+dd", "d+d"},
-	{READER, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
+	SAME_RIGHTS(NOBODY, "+aa", "nnn", "aaa"),
+	SAME_RIGHTS(STRANGER, "+dd", "nnn", "d+d"),
+	SAME_RIGHTS(READER, "+dd", "+dd", "d+d"),
 
 	/* Of a repository that somebody else has created. */
 	{CONTRIBUTOR, TOKEN_WRITE, "+dd", "+dd", "++d"},
 	{CONTRIBUTOR, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{CONTRIBUTOR, TOKEN_SCOPED, "+dd", "+dd", "d+d"},
-	{CONTRIBUTOR, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
+	{CONTRIBUTOR, TOKEN_WRITES_IT, "+dd", "+dd", "d+d"},
+	{CONTRIBUTOR, TOKEN_READS_IT, "+dd", "+dd", "d+d"},
+	{CONTRIBUTOR, TOKEN_WRITES_ALL, "+dd", "+dd", "++d"},
+	{CONTRIBUTOR, TOKEN_READS_ALL, "+dd", "+dd", "d+d"},
+	{CONTRIBUTOR, TOKEN_ELSEWHERE, "+dd", "nnn", "d+d"},
 
 	/* The same contributor, of what it has created. */
-	{CREATOR, TOKEN_WRITE, "++d", "++d", "++d"},
-	{CREATOR, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{CREATOR, TOKEN_SCOPED, "++d", "++d", "d+d"},
-	{CREATOR, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
-
-	{WRITER, TOKEN_WRITE, "++d", "++d", "++d"},
-	{WRITER, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{WRITER, TOKEN_SCOPED, "++d", "++d", "d+d"},
-	{WRITER, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
-
-	{ADMIN, TOKEN_WRITE, "+++", "+++", "++d"},
-	{ADMIN, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{ADMIN, TOKEN_SCOPED, "++d", "++d", "d+d"},
-	{ADMIN, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
-
+	ALL_RIGHTS(CREATOR, "d"),
+	ALL_RIGHTS(WRITER, "d"),
+	ALL_RIGHTS(ADMIN, "d"),
 	/* A user, of a repository in its own namespace. */
-	{OWNER, TOKEN_WRITE, "+++", "+++", "++d"},
-	{OWNER, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{OWNER, TOKEN_SCOPED, "++d", "++d", "d+d"},
-	{OWNER, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
-
-	{HUB_ADMIN, TOKEN_WRITE, "+++", "+++", "+++"},
-	{HUB_ADMIN, TOKEN_READ, "+dd", "+dd", "d+d"},
-	{HUB_ADMIN, TOKEN_SCOPED, "++d", "++d", "d+d"},
-	{HUB_ADMIN, TOKEN_ELSEWHERE, "+dd", "+dd", "d+d"},
+	ALL_RIGHTS(OWNER, "d"),
+	ALL_RIGHTS(HUB_ADMIN, "+"),
 };
 
 struct town {
@@ -115,25 +123,32 @@ static void build_town(struct store *store, struct town *town)
 	assert_ok(store_read_begin(store, &town->read, &err));
 }
 
+/* The namespace of OWNER's repository has the name of the organisation: only one is asked. */
 static struct actor make_actor(const struct town *town, const struct rule *rule)
 {
-	static const enum auth_role roles[] = {
-		[TOKEN_WRITE] = AUTH_WRITE,
-		[TOKEN_READ] = AUTH_READ,
-		[TOKEN_SCOPED] = AUTH_FINE_GRAINED,
-		[TOKEN_ELSEWHERE] = AUTH_FINE_GRAINED,
+	static const struct {
+		enum auth_role role;
+		const char *scope;
+	} tokens[] = {
+		[TOKEN_WRITE] = {AUTH_WRITE, NULL},
+		[TOKEN_READ] = {AUTH_READ, NULL},
+		[TOKEN_WRITES_IT] = {AUTH_FINE_GRAINED, "repo.write:ACME/Demo"},
+		[TOKEN_READS_IT] = {AUTH_FINE_GRAINED, "repo.read:acme/demo"},
+		[TOKEN_WRITES_ALL] = {AUTH_FINE_GRAINED, "repo.write:acme"},
+		[TOKEN_READS_ALL] = {AUTH_FINE_GRAINED, "repo.read:Acme"},
+		[TOKEN_ELSEWHERE] = {AUTH_FINE_GRAINED, "repo.write:acm"},
 	};
+	const char *const scopes[] = {"repo.write:acme/another", tokens[rule->token].scope, NULL};
 	struct actor actor = {
 		.user_id = town->people[rule->person],
 		.admin = rule->person == HUB_ADMIN,
-		.role = roles[rule->token],
+		.role = tokens[rule->token].role,
 		.token_name = "t",
-		.scope_count = 2,
-		.scopes = {"acme/another", "ACME/Demo"},
 	};
+	struct err err = ERR_INIT;
 
-	if (rule->token == TOKEN_ELSEWHERE)
-		actor.scope_count = 1;
+	if (actor.role == AUTH_FINE_GRAINED)
+		assert_ok(scope_parse(scopes, &actor.scopes, &err));
 	return actor;
 }
 
@@ -144,7 +159,7 @@ static char answer(const struct town *town, const struct rule *rule, enum auth_r
 	const struct auth_target target = {
 		.owner_id = rule->person == OWNER ? town->people[OWNER] : town->org,
 		.creator_id = town->people[rule->person == CREATOR ? CREATOR : WRITER],
-		.full_name = right == AUTH_CREATE ? NULL : "acme/demo",
+		.full_name = right == AUTH_CREATE ? "acme" : "acme/demo",
 		.is_private = is_private,
 	};
 	struct err err = ERR_INIT;
@@ -225,7 +240,7 @@ static void a_missing_owner_gives_nothing(void **state)
 	build_town(scratch_of(state)->store, &town);
 	struct actor admin = {.user_id = town.people[ADMIN], .role = AUTH_WRITE};
 	struct actor anonymous = {0};
-	const struct auth_target nowhere = {.owner_id = 9999};
+	const struct auth_target nowhere = {.owner_id = 9999, .full_name = "nowhere"};
 	const struct auth_target zero = {.full_name = "a/b", .is_private = true};
 	assert_int_equal(auth_check(store_read_db(town.read), &admin, AUTH_CREATE, &nowhere, &err),
 			 -1);

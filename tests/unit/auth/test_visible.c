@@ -123,7 +123,10 @@ static void people_see_what_is_public_theirs_or_of_their_organisations(void **st
 static void a_fine_grained_token_sees_its_scopes_as_far_as_its_owner_does(void **state)
 {
 	struct store *store = scratch_of(state)->store;
-	static const char *const shut[] = {"ACME/acme-shut", "bob/bob-shut", NULL};
+	static const char *const shut[] = {"repo.read:ACME/acme-shut", "repo.write:bob/bob-shut",
+					   NULL};
+	static const char *const all[] = {"repo.read:acme", "repo.write:Ada", "repo.read:ado",
+					  NULL};
 	struct actor actor;
 
 	build_town(store);
@@ -131,6 +134,10 @@ static void a_fine_grained_token_sees_its_scopes_as_far_as_its_owner_does(void *
 	expect(store, &actor, "");
 	actor = make_actor(store, "ada", AUTH_FINE_GRAINED, shut);
 	expect(store, &actor, "acme-shut ");
+	actor = make_actor(store, "ada", AUTH_FINE_GRAINED, all);
+	expect(store, &actor, "acme-shut ada-shut ");
+	actor = make_actor(store, "bob", AUTH_FINE_GRAINED, all);
+	expect(store, &actor, "");
 	actor = make_actor(store, "root", AUTH_FINE_GRAINED, shut);
 	expect(store, &actor, "acme-shut bob-shut ");
 }
