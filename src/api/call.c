@@ -193,8 +193,10 @@ int call_git(struct call *call, struct git **out, struct err *err)
 int call_revision(struct call *call, struct git *git, char commit[static GIT_HEX], struct err *err)
 {
 	const char *rev = http_param(call->request, "rev");
+	const char *path = http_param(call->request, "path");
 
-	if (git_resolve(git, rev ? rev : "", commit, err) < 0)
+	call->path = path ? path : "";
+	if (git_resolve_begin(git, rev ? rev : "", &call->path, commit, err) < 0)
 		return -1;
 	if (call->answer)
 		http_add_header(call->answer, "X-Repo-Commit", commit);

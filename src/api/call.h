@@ -61,6 +61,7 @@ struct call {
 	struct actor actor;
 	struct account owner; /* TARGET_NAMESPACE */
 	struct repo repo;     /* TARGET_TYPED … TARGET_SPACE, TARGET_NAMED */
+	const char *path;     /* behind {rev}, "" for none: see call_revision() */
 	json_t *body;         /* an object, for TARGET_NAMESPACE and TARGET_NAMED; else NULL */
 	void *state;          /* of the row's stream */
 };
@@ -82,7 +83,9 @@ must_check int call_json(struct call *call, json_t **out, struct err *err);
 /* Open the git repository of call->repo. Errors: ERR_NO_REPO where it was deleted meanwhile. */
 must_check int call_git(struct call *call, struct git **out, struct err *err);
 
-/* The commit that {rev} names; without one, main. Told in X-Repo-Commit. Errors: ERR_NO_REVISION.
+/*
+ * The commit that {rev} names; without one, main. Told in X-Repo-Commit. call->path is what is left
+ * of {path}, where the name went on in it. Errors: ERR_NO_REVISION.
  */
 must_check int call_revision(struct call *call, struct git *git, char commit[static GIT_HEX],
 			     struct err *err);

@@ -106,15 +106,13 @@ static int find_range(struct call *call, const struct git_entry *entry, uint64_t
 /* A folder is no entry here: clients take EntryNotFound for "no such file". */
 static int find_file(struct call *call, struct git *git, struct git_entry *entry, struct err *err)
 {
-	const char *path = http_param(call->request, "path");
 	char commit[GIT_HEX];
 
-	if (call_revision(call, git, commit, err) < 0)
-		return -1;
-	if (git_entry(git, commit, path, entry, err) < 0)
+	if (call_revision(call, git, commit, err) < 0 ||
+	    git_entry(git, commit, call->path, entry, err) < 0)
 		return -1;
 	if (entry->is_dir)
-		return err_set(err, ERR_NO_ENTRY, "%.200s is a folder", path);
+		return err_set(err, ERR_NO_ENTRY, "%.200s is a folder", call->path);
 	return 0;
 }
 

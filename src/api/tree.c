@@ -45,7 +45,6 @@ static bool add_entry(void *arg, const struct git_entry *entry)
 }
 
 struct tree_query {
-	const char *path;
 	bool recursive;
 	bool expand;
 	int64_t limit;
@@ -54,9 +53,7 @@ struct tree_query {
 
 static int read_query(struct call *call, struct tree_query *query, struct err *err)
 {
-	const char *path = http_param(call->request, "path");
-
-	*query = (struct tree_query){.path = path ? path : ""};
+	*query = (struct tree_query){0};
 	/* `expand` asks for the last commit of each path too, which clients do without. */
 	if (http_query_bool(call->request, "recursive", &query->recursive, err) < 0 ||
 	    http_query_bool(call->request, "expand", &query->expand, err) < 0 ||
@@ -70,7 +67,7 @@ static int read_query(struct call *call, struct tree_query *query, struct err *e
 
 static void add_next(struct call *call, const struct tree_query *query, const char *commit)
 {
-	owned(free) char *folder = url_encode(query->path, true);
+	owned(free) char *folder = url_encode(call->path, true);
 	owned(free) char *path =
 		mem_format("/api/%s/%s/tree/%s%s%s", repo_type_plural(call->repo.type),
 			   call->repo.full_name, commit, *folder ? "/" : "", folder);
@@ -91,7 +88,7 @@ int call_tree(struct call *call, struct err *err)
 	    call_revision(call, git, commit, err) < 0)
 		return -1;
 	slice = (struct slice){.entries = entries, .skip = query.cursor, .limit = query.limit};
-	if (git_walk(git, commit, query.path, query.recursive, add_entry, &slice, err) < 0)
+	if (git_walk(git, commit, call->path, query.recursive, add_entry, &slice, err) < 0)
 		return -1;
 	if (slice.more)
 		add_next(call, &query, commit);

@@ -49,7 +49,8 @@ struct http_stream {
  * A row of the routing table. Patterns are made of literal segments and parameters:
  *   {name}   one segment
  *   {id}     two segments, namespace/name
- *   {rev}    one encoded segment, or refs/pr/N, refs/convert/X unescaped (0.1)
+ *   {rev}    one encoded segment; all the rest where it is the last of the pattern, since
+ * JavaScript sends refs/pr/1 as it is (0.1). In front of a {path} the owner knows where it ends
  *   {path}   all the rest, possibly nothing; last in the pattern
  * A parameter may have a literal behind it: "/datasets/{id}.git/info/refs".
  * Literal rows win over parameters. A path that no row knows is ERR_NO_ROUTE, also where only other

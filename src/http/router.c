@@ -143,28 +143,6 @@ static const char *segment_end(const char *start)
 	return start + strcspn(start, "/");
 }
 
-/*
- * The end of an unescaped "refs/pr/N" or "refs/convert/X" (the JavaScript client doesn't encode it
- * in tree/ and commits/), NULL where the path goes on otherwise.
- */
-static const char *ref_end(const char *start)
-{
-	const char *name, *end;
-
-	if (!strncmp(start, "refs/pr/", 8)) {
-		name = start + 8;
-		end = segment_end(name);
-		return end > name && strspn(name, "0123456789") == (size_t)(end - name) ? end
-											: NULL;
-	}
-	if (!strncmp(start, "refs/convert/", 13)) {
-		name = start + 13;
-		end = segment_end(name);
-		return end > name ? end : NULL;
-	}
-	return NULL;
-}
-
 static bool capture_until(const struct segment *segment, const char *start, const char *last,
 			  const char *end, struct capture *out)
 {
@@ -182,7 +160,7 @@ static bool match_from(const struct pattern *pattern, size_t index, const char *
 		       struct capture *capture)
 {
 	const struct segment *segment = &pattern->segments[index];
-	const char *start, *last, *end, *ref;
+	const char *start, *last, *end;
 
 	if (index == pattern->count)
 		return !*at || (index == 0 && !strcmp(at, "/"));
@@ -207,12 +185,8 @@ static bool match_from(const struct pattern *pattern, size_t index, const char *
 		end = segment_end(last);
 		break;
 	case SEGMENT_REV:
-		ref = ref_end(start);
-		if (ref) {
-			*capture = (struct capture){.start = start, .end = ref};
-			if (match_from(pattern, index + 1, ref, capture + 1))
-				return true;
-		}
+		if (index + 1 == pattern->count)
+			end = start + strlen(start);
 		break;
 	case SEGMENT_NAME:
 	case SEGMENT_PATH:

@@ -181,11 +181,14 @@ static int peel_id(struct git *git, const char *hex, git_oid *out, struct err *e
 	return 1;
 }
 
-static int find_revision(struct git *git, const char *rev, git_oid *out, struct err *err)
+/* By a name, or a whole id. 1 found, 0 none, -1 failed. */
+static int find_named(struct git *git, const char *rev, git_oid *out, struct err *err)
 {
 	static const char *const spaces[] = {"refs/heads/", "refs/tags/"};
 	int found = 0;
 
+	if (strlen(rev) > REVISION_MAX)
+		return 0;
 	if (strcmp(rev, "HEAD") == 0 || str_starts(rev, "refs/"))
 		return peel_reference(git, rev, out, err);
 	if (strlen(rev) == GIT_HEX - 1 && (found = peel_id(git, rev, out, err)) != 0)
@@ -195,22 +198,57 @@ static int find_revision(struct git *git, const char *rev, git_oid *out, struct 
 
 		found = peel_reference(git, name, out, err);
 	}
-	return found != 0 ? found : peel_id(git, rev, out, err);
+	return found;
 }
 
-int git_resolve(struct git *git, const char *rev, char commit[static GIT_HEX], struct err *err)
+/* By the longest name that is made of `rev` and the beginning of *path, which is cut off it. */
+static int find_longest(struct git *git, const char *rev, const char **path, git_oid *out,
+			struct err *err)
+{
+	owned(free) char *name = mem_format("%s/%s", rev, *path);
+	size_t shortest = strlen(rev);
+	int found = 0;
+
+	for (char *end = name + strlen(name); found == 0 && end; end = strrchr(name, '/')) {
+		size_t length = (size_t)(end - name);
+
+		if (length <= shortest)
+			break;
+		*end = '\0';
+		found = find_named(git, name, out, err);
+		if (found == 1) {
+			*path += length - shortest - 1;
+			*path += **path == '/';
+		}
+	}
+	return found;
+}
+
+int git_resolve_begin(struct git *git, const char *rev, const char **path,
+		      char commit[static GIT_HEX], struct err *err)
 {
 	git_oid id;
 
 	if (*rev == '\0')
 		rev = "main";
-	int found = strlen(rev) <= REVISION_MAX ? find_revision(git, rev, &id, err) : 0;
+	int found = find_named(git, rev, &id, err);
+	if (found == 0 && **path != '\0')
+		found = find_longest(git, rev, path, &id, err);
+	if (found == 0)
+		found = peel_id(git, rev, &id, err);
+	if (found == 0)
+		return err_set(err, ERR_NO_REVISION, "no revision %.200s", rev);
 	if (found < 0)
 		return -1;
-	if (found == 0)
-		return err_set(err, ERR_NO_REVISION, "no revision %.100s", rev);
 	git_oid_tostr(commit, GIT_HEX, &id);
 	return 0;
+}
+
+int git_resolve(struct git *git, const char *rev, char commit[static GIT_HEX], struct err *err)
+{
+	const char *nothing = "";
+
+	return git_resolve_begin(git, rev, &nothing, commit, err);
 }
 
 int inner_commit(struct git *git, const char *hex, git_commit **out, struct err *err)

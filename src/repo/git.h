@@ -31,6 +31,15 @@ DEFINE_OWNED(struct git *, git_close);
 must_check int git_resolve(struct git *git, const char *rev, char commit[static GIT_HEX],
 			   struct err *err);
 
+/*
+ * The same for an address that was cut at its first slash, which may be one of the name: where
+ * `rev` alone names nothing, the longest branch or tag that goes on in *path is found, and *path
+ * moves behind it. An abbreviated id comes last. So who encodes the slashes of a name is always
+ * understood, and who does not (Wire: 0.1, JavaScript) unless the first part is a name as well.
+ */
+must_check int git_resolve_begin(struct git *git, const char *rev, const char **path,
+				 char commit[static GIT_HEX], struct err *err);
+
 struct git_entry {
 	char path[1025]; /* from the root */
 	bool is_dir;

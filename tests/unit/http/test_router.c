@@ -88,15 +88,16 @@ static void a_revision_is_one_encoded_segment(void **state)
 		     "/api/spaces/{id}/revision/{rev} id=a/b rev=v1+2");
 }
 
-static void or_a_reference_as_it_is(void **state)
+/* How much of the rest is its name is known by those who have the repository. */
+static void or_all_the_rest(void **state)
 {
-	assert_finds(HTTP_GET, "/api/spaces/a/b/tree/refs/pr/12/dir/file",
-		     "/api/spaces/{id}/tree/{rev}/{path} id=a/b rev=refs/pr/12 path=dir/file");
 	assert_finds(HTTP_GET, "/api/spaces/a/b/revision/refs/convert/parquet",
 		     "/api/spaces/{id}/revision/{rev} id=a/b rev=refs/convert/parquet");
-	/* neither of the two: a branch that is called refs */
-	assert_finds(HTTP_GET, "/api/spaces/a/b/tree/refs/pr/x1",
-		     "/api/spaces/{id}/tree/{rev}/{path} id=a/b rev=refs path=pr/x1");
+	assert_finds(HTTP_POST, "/api/spaces/a/b/commit/feature/x%2Fy",
+		     "/api/spaces/{id}/commit/{rev} id=a/b rev=feature/x/y");
+	assert_finds(HTTP_GET, "/api/spaces/a/b/tree/refs/pr/1",
+		     "/api/spaces/{id}/tree/{rev}/{path} id=a/b rev=refs path=pr/1");
+	assert_fails(HTTP_GET, "/api/spaces/a/b/revision/", ERR_NO_ROUTE);
 }
 
 static void the_rest_of_a_path_may_be_empty(void **state)
@@ -160,7 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(literals_win),
 		cmocka_unit_test(a_revision_is_one_encoded_segment),
-		cmocka_unit_test(or_a_reference_as_it_is),
+		cmocka_unit_test(or_all_the_rest),
 		cmocka_unit_test(the_rest_of_a_path_may_be_empty),
 		cmocka_unit_test(a_parameter_may_have_an_end),
 		cmocka_unit_test(methods_are_told_apart),

@@ -41,6 +41,44 @@ static void resolves_what_clients_call_a_revision(void **state)
 	expect_revision(temp, cut, temp->first);
 }
 
+static void expect_begin(struct temp *temp, const char *rev, const char *path, const char *rest)
+{
+	char found[GIT_HEX];
+	struct err err = ERR_INIT;
+
+	temp_ok(git_resolve_begin(temp->git, rev, &path, found, &err), &err);
+	assert_string_equal(found, temp->first);
+	assert_string_equal(path, rest);
+}
+
+static void finds_names_that_were_cut_at_a_slash(void **state)
+{
+	struct temp *temp = *state;
+	owned(str_done) struct str ignored = str_new(1000);
+	char found[GIT_HEX];
+	char cut[GIT_HEX];
+	const char *path = "x/README.md";
+	struct err err = ERR_INIT;
+
+	snprintf(cut, sizeof(cut), "%.6s", temp->first);
+	temp_git(temp, (const char *[]){"branch", "a/b", "main", NULL}, &ignored);
+	temp_git(temp, (const char *[]){"tag", "a/b/c", "main", NULL}, &ignored);
+	temp_git(temp, (const char *[]){"tag", "main/dir", "main", NULL}, &ignored);
+	temp_git(temp, (const char *[]){"update-ref", "refs/pr/1", "main", NULL}, &ignored);
+	expect_begin(temp, "a", "b", "");
+	expect_begin(temp, "a", "b/", "");
+	expect_begin(temp, "a", "b/dir/one.txt", "dir/one.txt");
+	expect_begin(temp, "a", "b/c/dir", "dir");
+	expect_begin(temp, "refs", "pr/1/dir", "dir");
+	expect_begin(temp, "refs", "heads/a/b/dir", "dir");
+	expect_begin(temp, cut, "dir", "dir");
+	/* Python encodes slashes, so it means main. */
+	expect_begin(temp, "main", "dir/one.txt", "dir/one.txt");
+	assert_int_equal(git_resolve_begin(temp->git, "a", &path, found, &err), -1);
+	assert_int_equal(err.kind, ERR_NO_REVISION);
+	assert_string_equal(path, "x/README.md");
+}
+
 static void refuses_what_is_no_revision(void **state)
 {
 	struct temp *temp = *state;
@@ -213,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEMP_TEST(resolves_what_clients_call_a_revision),
+		TEMP_TEST(finds_names_that_were_cut_at_a_slash),
 		TEMP_TEST(refuses_what_is_no_revision),
 		TEMP_EMPTY(has_no_revision_before_the_first_commit),
 		TEMP_TEST(finds_entries),
