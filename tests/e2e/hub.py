@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("ESPACE_BUILD", ROOT / "build"))
+BUILD = pathlib.Path(os.environ.get("ESPACE_BUILD", ROOT / "build")).resolve()
 ESPACED = BUILD / "espaced"
 BASE = BUILD / "test-base"
 

@@ -1,0 +1,101 @@
+"""Accounts and repositories: who am I, create, settings, delete, and what others see of it."""
+
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.utils import HfHubHTTPError, RepositoryNotFoundError
+
+from smoke import ENDPOINT, USER, VERSION, anonymous, api, check, files, make, name, other, raises
+
+
+@check()
+def who_am_i():
+    me = api.whoami()
+    assert me["name"] == USER
+    assert me["type"] == "user"
+    assert me["auth"]["accessToken"]["role"] == "write"
+
+
+@check()
+def a_dead_token_is_named():
+    kind = HfHubHTTPError if VERSION >= (1, 0) else HfHubHTTPError.__mro__[1]  # of requests
+    with raises(kind, 401, says="Invalid user token"):
+        HfApi(token="hf_thisTokenIsNone").whoami()
+
+
+@check()
+def create_twice():
+    repo = name("twice")
+    url = api.create_repo(repo)
+    assert str(url) == f"{ENDPOINT}/{repo}"
+    assert (url.namespace, url.repo_name, url.repo_type) == (USER, repo.split("/")[1], "model")
+    with raises(HfHubHTTPError, 409):
+        api.create_repo(repo)
+    assert str(api.create_repo(repo, exist_ok=True)) == str(url)
+    assert api.repo_exists(repo)
+
+
+@check()
+def create_by_a_bare_name():
+    url = api.create_repo(name("bare").split("/")[1], repo_type="dataset")
+    assert str(url) == f"{ENDPOINT}/datasets/{name('bare')}"
+
+
+@check()
+def create_each_type():
+    assert files(make("made")) == [".gitattributes"]
+    assert files(make("made", "dataset"), "dataset") == [".gitattributes"]
+    space = make("made", "space", space_sdk="gradio")
+    assert files(space, "space") == [".gitattributes", "README.md"]
+    assert api.space_info(space).sdk == "gradio"
+
+
+@check()
+def create_refuses_a_wrong_sdk():
+    with raises(ValueError, says="sdk"):
+        api.create_repo(name("wrong-sdk"), repo_type="space", space_sdk="cobol")
+    assert not api.repo_exists(name("wrong-sdk"), repo_type="space")
+
+
+@check()
+def create_needs_the_right_on_the_namespace():
+    with raises(HfHubHTTPError, 403):
+        other.create_repo(name("of-somebody-else"))
+    # who may read it is content with exist_ok
+    repo = make("of-me")
+    assert str(other.create_repo(repo, exist_ok=True)).endswith(repo)
+
+
+@check()
+def private_is_hidden():
+    repo = make("private", private=True)
+    assert api.model_info(repo).private
+    for outsider in (anonymous, other):
+        with raises(RepositoryNotFoundError):
+            outsider.model_info(repo)
+        assert not outsider.repo_exists(repo)
+    with raises(RepositoryNotFoundError):
+        hf_hub_download(repo, ".gitattributes", token=False)
+
+
+@check(since="0.25")
+def auth_check():
+    repo = make("auth")
+    api.auth_check(repo)
+    other.auth_check(repo)
+    with raises(RepositoryNotFoundError):
+        api.auth_check(name("never-made"))
+    if VERSION >= (1, 5):
+        api.auth_check(repo, write=True)
+        with raises(HfHubHTTPError, 403):
+            other.auth_check(repo, write=True)
+
+
+@check()
+def delete():
+    repo = make("delete")
+    with raises(HfHubHTTPError, 403):
+        other.delete_repo(repo)
+    api.delete_repo(repo)
+    assert not api.repo_exists(repo)
+    with raises(RepositoryNotFoundError):
+        api.delete_repo(repo)
+    api.delete_repo(repo, missing_ok=True)

@@ -1,0 +1,184 @@
+// The smoke script of @huggingface/hub: the same output as run.py.
+
+import assert from "node:assert/strict";
+import { readFile, mkdtemp } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const require = createRequire(join(process.env.SMOKE_MODULES, "node_modules", "x"));
+const hub = require("@huggingface/hub");
+
+const USER = process.env.SMOKE_USER;
+const MARK = process.env.SMOKE_MARK; // part of each name, since all clients meet the same hub
+const hubUrl = process.env.HF_ENDPOINT;
+const mine = { hubUrl, accessToken: process.env.HF_TOKEN };
+const others = { hubUrl, accessToken: process.env.SMOKE_OTHER_TOKEN };
+const nobody = { hubUrl };
+const MIB = 1 << 20;
+
+const named = (word, type = "model") => ({ type, name: `${USER}/${MARK}-${word}` });
+
+async function make(word, type = "model", options = {}) {
+	const repo = named(word, type);
+	await hub.createRepo({ repo, ...options, ...mine });
+	return repo;
+}
+
+const put = (repo, path, content, options = {}) =>
+	hub.uploadFile({ repo, file: { path, content: new Blob([content]) }, ...options, ...mine });
+
+async function list(generator) {
+	const all = [];
+	for await (const entry of generator) {
+		all.push(entry);
+	}
+	return all;
+}
+
+const paths = async (repo, options = {}) =>
+	(await list(hub.listFiles({ repo, recursive: true, ...options, ...mine })))
+		.filter((entry) => entry.type === "file")
+		.map((entry) => entry.path)
+		.sort();
+
+const text = async (repo, path, options = {}) =>
+	(await hub.downloadFile({ repo, path, ...options, ...mine }))?.text();
+
+const refused = (status, promise) => assert.rejects(promise, (error) => error.statusCode === status);
+
+// A fetch that asks for pages of two entries, whatever the library asks for.
+function pagesOfTwo(asked) {
+	return (url, options) => {
+		const small = String(url).replace(/limit=\d+/, "limit=2");
+		asked.push(small);
+		return fetch(small, options);
+	};
+}
+
+const checks = {
+	async whoAmI() {
+		const me = await hub.whoAmI(mine);
+		assert.equal(me.name, USER);
+		assert.equal(me.auth.accessToken.role, "write");
+		await refused(401, hub.whoAmI({ hubUrl, accessToken: "hf_thisTokenIsNone" }));
+	},
+
+	async createTwice() {
+		const repo = named("twice", "space");
+		const made = await hub.createRepo({ repo, sdk: "gradio", ...mine });
+		assert.equal(made.repoUrl, `${hubUrl}/spaces/${repo.name}`);
+		assert.match(made.id, /^[0-9a-f]{24}$/);
+		await refused(409, hub.createRepo({ repo, sdk: "gradio", ...mine }));
+		assert.ok(await hub.repoExists({ repo, ...mine }));
+		await hub.checkRepoAccess({ repo, ...mine });
+		assert.equal((await hub.spaceInfo({ name: repo.name, ...mine })).sdk, "gradio");
+		await refused(403, hub.deleteRepo({ repo, ...others }));
+		await hub.deleteRepo({ repo, ...mine });
+		assert.ok(!(await hub.repoExists({ repo, ...mine })));
+	},
+
+	async createWithFiles() {
+		const repo = await make("files", "model", {
+			license: "mit",
+			files: [{ path: "a.txt", content: new TextEncoder().encode("a").buffer }],
+		});
+		assert.ok((await paths(repo)).includes("a.txt"));
+		assert.equal(await text(repo, "a.txt"), "a");
+	},
+
+	async privateIsHidden() {
+		const repo = await make("private", "dataset", { visibility: "private" });
+		assert.equal((await hub.datasetInfo({ name: repo.name, ...mine })).private, true);
+		assert.ok(!(await hub.repoExists({ repo, ...nobody })));
+		assert.ok(!(await hub.repoExists({ repo, ...others })));
+		await refused(401, hub.checkRepoAccess({ repo, ...nobody }));
+		await refused(404, hub.checkRepoAccess({ repo, ...others }));
+	},
+
+	async everySize() {
+		const repo = await make("sizes");
+		const binary = new Uint8Array(MIB).map((_, at) => at);
+		const large = new Uint8Array(60 * MIB).map((_, at) => at >> 8);
+		await put(repo, "text.txt", "Grüße\n");
+		await put(repo, "empty", "");
+		await put(repo, "a folder/ünï.bin", binary);
+		await put(repo, "large.bin", large);
+		assert.equal(await text(repo, "text.txt"), "Grüße\n");
+		assert.equal(await text(repo, "empty"), "");
+		for (const [path, content] of Object.entries({ "a folder/ünï.bin": binary, "large.bin": large })) {
+			const info = await hub.fileDownloadInfo({ repo, path, ...mine });
+			assert.equal(info.size, content.length);
+			const back = await hub.downloadFile({ repo, path, ...mine });
+			assert.ok(Buffer.from(content).equals(Buffer.from(await back.arrayBuffer())), path);
+		}
+		const blob = await hub.downloadFile({ repo, path: "large.bin", ...mine });
+		const slice = new Uint8Array(await blob.slice(30 * MIB, 30 * MIB + 4).arrayBuffer());
+		assert.deepEqual(slice, large.slice(30 * MIB, 30 * MIB + 4));
+	},
+
+	async commits() {
+		const repo = await make("commits");
+		await put(repo, "old", "old");
+		await put(repo, "dir/a", "a");
+		const made = await hub.commit({
+			repo,
+			title: "all at once",
+			operations: [
+				{ operation: "addOrUpdate", path: "new", content: new Blob(["new"]) },
+				{ operation: "delete", path: "old" },
+			],
+			...mine,
+		});
+		assert.equal(made.commit.url, `${hubUrl}/${repo.name}/commit/${made.commit.oid}`);
+		assert.deepEqual(await paths(repo), [".gitattributes", "dir/a", "new"]);
+		await hub.deleteFiles({ repo, paths: ["dir"], ...mine });
+		assert.deepEqual(await paths(repo), [".gitattributes", "new"]);
+		await refused(404, hub.deleteFile({ repo, path: "never-there", ...mine }));
+		await refused(412, put(repo, "x", "x", { parentCommit: made.commit.oid }));
+		await refused(403, hub.uploadFile({ repo, file: { path: "x", content: new Blob(["x"]) }, ...others }));
+		const history = await list(hub.listCommits({ repo, ...mine }));
+		assert.equal(history[1].title, "all at once");
+		assert.equal(history[1].authors[0].username, USER);
+		assert.equal(await hub.countCommits({ repo, ...mine }), history.length);
+	},
+
+	async missing() {
+		const repo = await make("missing");
+		assert.ok(await hub.fileExists({ repo, path: ".gitattributes", ...mine }));
+		assert.ok(!(await hub.fileExists({ repo, path: "nothing", ...mine })));
+		assert.equal(await hub.fileDownloadInfo({ repo, path: "nothing", ...mine }), null);
+		assert.equal(await hub.downloadFile({ repo, path: "nothing", ...mine }), null);
+		await refused(404, paths(repo, { revision: "nope" }));
+		await refused(404, hub.modelInfo({ name: `${USER}/${MARK}-never-made`, ...mine }));
+	},
+
+	async snapshot() {
+		const repo = await make("snapshot", "dataset");
+		await put(repo, "a.txt", "a");
+		await put(repo, "sub/b.txt", "b");
+		await put(repo, "empty", "");
+		const cacheDir = await mkdtemp(join(tmpdir(), "espace-js-"));
+		const folder = await hub.snapshotDownload({ repo, cacheDir, ...mine });
+		assert.equal(await readFile(join(folder, "sub/b.txt"), "utf-8"), "b");
+		assert.equal(await hub.snapshotDownload({ repo, cacheDir, ...mine }), folder);
+	},
+};
+
+const word = process.argv[2] ?? "";
+const result = { passed: 0, failed: {} };
+for (const [label, check] of Object.entries(checks)) {
+	if (!label.includes(word)) {
+		continue;
+	}
+	const start = performance.now();
+	try {
+		await check();
+		result.passed++;
+	} catch (error) {
+		result.failed[label] = `${label}: ${error.stack}`;
+	}
+	const seconds = (performance.now() - start) / 1000;
+	console.log(`${seconds.toFixed(2).padStart(6)} s ${label in result.failed ? "FAILED" : "ok"} ${label}`);
+}
+console.log(JSON.stringify(result));
