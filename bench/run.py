@@ -16,6 +16,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from hub import BUILD, Hub, fetch, free_port  # noqa: E402
+import calls  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "hello-gradio"
 POLL_S = 0.005
@@ -162,6 +163,8 @@ def main():
         results["build"] = bench_build(max(1, arguments.rounds // 2))
     if "front" in arguments.names:
         results["front"] = bench_front()
+    if "calls" in arguments.names:
+        results["calls"] = calls.bench(arguments.rounds)
     text = json.dumps(results, indent=1)
     print(text)
     if arguments.json:
