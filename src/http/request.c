@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-struct http_request *request_new(const char *uri, struct MHD_Connection *connection)
+struct http_request *request_new(char *uri, struct MHD_Connection *connection)
 {
 	struct http_request *request = mem_new(struct http_request);
 	char *query;
@@ -19,8 +19,10 @@ struct http_request *request_new(const char *uri, struct MHD_Connection *connect
 	request->is_new = true;
 	request->path = mem_text(uri);
 	query = strchr(request->path, '?');
-	if (query)
+	if (query) {
 		*query++ = '\0';
+		uri[query - request->path] = '\0';
+	}
 	request->query_text = query ? query : "";
 	request->body = str_new(0);
 	return request;

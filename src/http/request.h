@@ -41,7 +41,11 @@ struct http_request {
 	uint64_t sent;  /* length of the answer's body */
 };
 
-struct http_request *request_new(const char *uri, struct MHD_Connection *connection);
+/*
+ * Keeps the address and takes the query out of it: libmicrohttpd, whose text it is, would parse it
+ * once more, and cut the connection where its memory is full of fields.
+ */
+struct http_request *request_new(char *uri, struct MHD_Connection *connection);
 void request_free(struct http_request *request);
 DEFINE_OWNED(struct http_request *, request_free);
 

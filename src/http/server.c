@@ -61,7 +61,8 @@ struct http_server {
 static void *on_uri(void *arg, const char *uri, struct MHD_Connection *connection)
 {
 	struct http_server *server = arg;
-	struct http_request *request = request_new(uri, connection);
+	/* Of its own buffer: it only promises not to have changed it yet. */
+	struct http_request *request = request_new((char *)uri, connection);
 	owned(unlock) struct lock *held = lock(&server->lock);
 
 	request->server = server;

@@ -165,6 +165,14 @@ def test_a_deep_json_is_refused(hub):
     assert answer.status == 400
 
 
+def test_a_query_of_thousands_of_fields_is_refused(hub, repo):
+    for count in (1001, 4000):
+        path = f"/api/models/{repo}?" + "&".join(["a=1"] * count)
+        answer = hub.call("GET", path)
+        assert answer.status == 413
+        assert answer.json()["error"] == "the query has more than 1000 fields"
+
+
 def test_1001_paths_are_too_many(hub, repo):
     answer = hub.call("POST", f"/api/models/{repo}/paths-info/main", None, {"paths": ["a"] * 1001})
     assert answer.status == 413
