@@ -5,6 +5,14 @@
 #include "api/limits.h"
 #include "base/mem.h"
 
+/* nginx lets no larger body through to us. */
+#define ROUTE(method, pattern, right, target, body_max, name) \
+	_Static_assert(body_max <= LIMITS_BODY_MOST, "the body of " pattern);
+#define STREAM ROUTE
+#include "api/routes.def"
+#undef ROUTE
+#undef STREAM
+
 static const struct call_row rows[] = {
 #define ROUTE(method, pattern, right, target, body_max, name) \
 	{HTTP_##method, pattern, AUTH_##right, TARGET_##target, body_max, call_##name, NULL},

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/limits.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -86,6 +87,7 @@ static int write_conf(const struct door *door, const struct settings *settings, 
 			.group = WORKER_ACCOUNT,
 			.workers = workers < FRONT_WORKERS_MAX ? workers : FRONT_WORKERS_MAX,
 			.connections = FRONT_CONNECTIONS_DEFAULT,
+			.body_max = LIMITS_BODY_MOST,
 		},
 		err);
 }

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -81,10 +82,10 @@ static int check(const struct front_conf *conf, struct err *err)
 	if (conf->gateway && !is_made_of(conf->gateway, ".:[]"))
 		return err_set(err, ERR_INVALID, "cannot listen on \"%s\"", conf->gateway);
 	if (conf->listen_count == 0 || conf->workers == 0 || conf->workers > FRONT_WORKERS_MAX ||
-	    conf->connections == 0)
+	    conf->connections == 0 || conf->body_max == 0)
 		return err_set(err, ERR_INVALID,
-			       "nginx needs an address, 1 to %d workers and "
-			       "connections",
+			       "nginx needs an address, 1 to %d workers, connections and a limit "
+			       "for bodies",
 			       FRONT_WORKERS_MAX);
 	return 0;
 }
@@ -150,6 +151,7 @@ static void fill_in(struct str *out, const struct front_conf *conf)
 	owned(free) char *workers = mem_format("%u", conf->workers);
 	owned(free) char *connections = mem_format("%u", conf->connections * 2);
 	owned(free) char *files = mem_format("%u", conf->connections * 2 + OTHER_FILES);
+	owned(free) char *body_max = mem_format("%" PRIu64, conf->body_max);
 	owned(free) char *domains =
 		mem_format("%s%s", conf->domain, is_inside_domain(conf) ? "" : " " INSIDE_DOMAIN);
 	owned(free) char *names = mem_format("*.%s%s", conf->domain,
@@ -170,6 +172,7 @@ static void fill_in(struct str *out, const struct front_conf *conf)
 			  {"WORKERS", workers},
 			  {"CONNECTIONS", connections},
 			  {"FILES", files},
+			  {"BODY_MAX", body_max},
 			  {"DOMAINS", domains},
 			  {"SERVER_NAMES", names},
 			  {"LISTEN_HUB", hub.data},

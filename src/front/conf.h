@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -24,6 +25,7 @@ struct front_conf {
 	const char *group;
 	unsigned workers;     /* at most FRONT_WORKERS_MAX */
 	unsigned connections; /* of visitors at once, all workers together */
+	uint64_t body_max;    /* bytes of the longest body that the hub takes */
 };
 
 /* The route table has 64 rows: old workers may still drain while as many new ones start. */

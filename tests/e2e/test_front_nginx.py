@@ -1,5 +1,6 @@
 """The front alone: a real nginx with our module, apps and questions as each test needs them."""
 
+import http.client
 import json
 import os
 import re
@@ -63,6 +64,8 @@ class Api(Handler):
     def do_GET(self):
         if self.path.startswith("/logs"):
             self.answer(b"", 200, {"X-Accel-Redirect": "/_stream/abc/logs/run-1.log?tail=5"})
+        elif self.path.startswith("/linked"):
+            self.answer({}, 200, {"Link": f'<http://x{self.path}>; rel="next"'})
         elif self.path == "/file":
             self.answer(b"", 200, {"X-Accel-Redirect": "/_files/ab/object", "ETag": '"e"',
                                    "Content-Type": "text/plain", "X-Repo-Commit": "c" * 40})
@@ -491,6 +494,8 @@ def test_files_are_reached_by_the_apis_word_only(nginx, api):
     os.chown(folder / "object", -1, nginx.group)
     status, headers, body = nginx.hub("/file", headers={"Range": "bytes=2-4"})
     assert (status, body) == (206, b"234")
+    status, _, body = nginx.hub("/file", headers={"Range": "bytes=20-"})
+    assert (status, json.loads(body)) == (416, {"error": "the range starts behind the last byte"})
     assert headers["ETag"] == '"e"' and headers["X-Repo-Commit"] == "c" * 40
     assert seen(nginx.hub("/_files/ab/object"))["name"] == "api"
 
@@ -500,6 +505,72 @@ def test_a_hub_that_is_away_is_a_503_in_json(nginx):
     assert (status, headers["Retry-After"]) == (503, "2")
     assert headers["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(body)["error"] == "the hub is restarting, try again"
+
+
+REFUSALS = {
+    "no request": (400, b"GET /a b c\r\n\r\n"),
+    "no host": (400, b"GET / HTTP/1.1\r\n\r\n"),
+    "nul in the path": (400, b"GET /a%00b HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "above the root": (400, b"GET /%2e%2e/x HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "nul in a header": (400, b"GET / HTTP/1.1\r\nHost: x\r\na: b\0c\r\n\r\n"),
+    "two lengths": (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+    "length and chunks": (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+                               b"Transfer-Encoding: chunked\r\n\r\n"),
+    "negative length": (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"),
+    "length beyond 64 bits": (400, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9" + b"9" * 30 + b"\r\n\r\n"),
+    "broken chunks": (400, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+    "trace": (405, b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "connect": (400, b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "long body": (413, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 104857601\r\n\r\n"),
+    "long address": (414, b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
+    "long header": (431, b"GET / HTTP/1.1\r\nHost: x\r\na: " + b"x" * 20000 + b"\r\n\r\n"),
+    "many headers": (431, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 100 + b"\r\n"),
+    "odd coding": (501, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"),
+    "version 3": (505, b"GET / HTTP/3.0\r\nHost: x\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_what_nginx_refuses_looks_like_an_error_of_the_hub(nginx, api, what):
+    status, request = REFUSALS[what]
+    with nginx.connect() as client:
+        client.sendall(request)
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        text = json.loads(answer.read())["error"]
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.headers["X-Error-Message"] == text != "internal error"
+    assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", answer.headers["X-Request-Id"])
+    assert answer.headers["Date"] and "Retry-After" not in answer.headers
+    assert seen(nginx.hub("/"))["name"] == "api"
+
+
+def test_an_error_of_nginx_carries_the_id_of_the_client(nginx):
+    for trace, echo in (("my-id", ";my-id"), ("a b", ""), ("x" * 129, "")):
+        _, headers, body = nginx.hub("/", method="HEAD", headers={"X-Amzn-Trace-Id": trace})
+        assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}" + echo, headers["X-Request-Id"])
+        assert headers["X-Error-Message"] == "the hub is restarting, try again" and body == b""
+
+
+def test_many_headers_and_old_forms_of_a_request_are_taken(nginx, api):
+    many = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + b"a: b\r\n" * 90 + b"\r\n"
+    old = b"GET /old HTTP/1.0\r\n\r\n"
+    absolute = b"GET http://y/absolute?q HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    for request in (many, old, absolute):
+        with nginx.connect() as client:
+            client.sendall(request)
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            said = json.loads(answer.read())
+        assert answer.status == 200
+    assert said["path"] == "/absolute?q" and said["headers"]["host"] == f"y:{nginx.port}"
+
+
+def test_the_longest_address_comes_back_in_a_link(nginx, api):
+    query = "x" * 16000
+    status, headers, _ = nginx.hub("/linked?" + query)
+    assert status == 200 and query in headers["Link"]
 
 
 def test_nginx_starts_before_there_is_a_table(nginx, app):

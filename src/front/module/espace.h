@@ -21,6 +21,7 @@
  *   visit.c     one request: its slug, where it goes, its count
  *   access.c    the phase handler and the question
  *   balancer.c  hands the visit's address to proxy_pass
+ *   count.c     refuses a request with too many headers, whoever it is for
  *
  * Directives: espace_routes PATH, espace_domain SUFFIX… (http), espace_ask URI (location: its
  * requests are visits), espace_balancer (upstream). Variables: $espace_slug, $espace_page. The
@@ -88,4 +89,6 @@ bool espace_visit_again(struct espace_visit *visit);
 void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t port);
 
 ngx_int_t espace_access(ngx_http_request_t *r);
+/* 431 where a request has more headers than any client sends. */
+ngx_int_t espace_count(ngx_http_request_t *r);
 char *espace_balancer(ngx_conf_t *cf, ngx_command_t *command, void *conf);

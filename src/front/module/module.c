@@ -82,17 +82,23 @@ static ngx_int_t add_variables(ngx_conf_t *cf)
 	return NGX_OK;
 }
 
-static ngx_int_t add_handler(ngx_conf_t *cf)
+static ngx_int_t add_handler(ngx_conf_t *cf, ngx_http_phases phase, ngx_http_handler_pt function)
 {
 	ngx_http_core_main_conf_t *core =
 		ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-	ngx_http_handler_pt *handler =
-		ngx_array_push(&core->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+	ngx_http_handler_pt *handler = ngx_array_push(&core->phases[phase].handlers);
 
 	if (!handler)
 		return NGX_ERROR;
-	*handler = espace_access;
+	*handler = function;
 	return NGX_OK;
+}
+
+static ngx_int_t add_handlers(ngx_conf_t *cf)
+{
+	if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, espace_count) != NGX_OK)
+		return NGX_ERROR;
+	return add_handler(cf, NGX_HTTP_ACCESS_PHASE, espace_access);
 }
 
 static ngx_int_t start_worker(ngx_cycle_t *cycle)
@@ -128,7 +134,7 @@ static ngx_command_t commands[] = {
 
 static ngx_http_module_t context = {
 	.preconfiguration = add_variables,
-	.postconfiguration = add_handler,
+	.postconfiguration = add_handlers,
 	.create_main_conf = create_main,
 	.create_loc_conf = create_location,
 };

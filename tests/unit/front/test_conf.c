@@ -40,6 +40,7 @@ static int setup(void **state)
 		.group = "root",
 		.workers = 2,
 		.connections = 100,
+		.body_max = 12345678,
 	};
 	*state = fixture;
 	return 0;
@@ -84,9 +85,10 @@ static void fills_in_all_of_the_template(void **state)
 
 	assert_null(strstr(text.data, "@DATA@"));
 	for (const char *at = strchr(text.data, '@'); at; at = strchr(at + 1, '@'))
-		assert_true(at[1] >= 'a' && at[1] <= 'z'); /* nginx's named locations */
+		assert_false(at[1] >= 'A' && at[1] <= 'Z'); /* the rest is nginx's own */
 	assert_non_null(strstr(text.data, "worker_processes 2;"));
 	assert_non_null(strstr(text.data, "worker_connections 200;"));
+	assert_non_null(strstr(text.data, "client_max_body_size 12345678;"));
 	assert_non_null(strstr(text.data, "espace_domain localhost hub.espace;"));
 	assert_non_null(strstr(text.data, "server_name *.localhost *.hub.espace;"));
 	assert_non_null(strstr(text.data, routes));
@@ -156,6 +158,9 @@ static void refuses_what_cannot_stand_in_a_configuration(void **state)
 	assert_int_equal(front_conf_write(&bad, &err), -1);
 	bad = good;
 	bad.workers = FRONT_WORKERS_MAX + 1;
+	assert_int_equal(front_conf_write(&bad, &err), -1);
+	bad = good;
+	bad.body_max = 0;
 	assert_int_equal(front_conf_write(&bad, &err), -1);
 }
 
