@@ -70,6 +70,46 @@ static struct actor make_actor(struct store *store, const char *name, enum auth_
 	return actor;
 }
 
+static bool in_set(const struct visible_owners *owners, int64_t owner_id)
+{
+	bool found = owners->all;
+
+	for (size_t i = 0; i < owners->count; i++)
+		found = found || owners->ids[i] == owner_id;
+	return found;
+}
+
+/* The set must say of each private repository what the condition says. */
+static void expect_same_by_owner(struct store *store, const struct actor *actor)
+{
+	owned(visible_owners_done) struct visible_owners owners = {0};
+	owned(store_read_end) struct store_read *read = NULL;
+	owned(store_query_end) struct store_query *q = NULL;
+	struct store_condition visible;
+	struct err err = ERR_INIT;
+	char sql[1024];
+	int row;
+
+	visible_to(actor, &visible);
+	snprintf(sql, sizeof(sql),
+		 "SELECT r.owner_id, a.name || '/' || r.name, %s FROM repos r"
+		 " JOIN accounts a ON a.id = r.owner_id WHERE r.is_private = 1",
+		 visible.sql);
+	assert_ok(store_read_begin(store, &read, &err));
+	assert_ok(visible_owners(store_read_db(read), actor, &owners, &err));
+	q = store_query(store_read_db(read), sql);
+	store_bind_condition(q, &visible);
+	while ((row = store_step(q, &err)) > 0) {
+		bool scoped = actor->role == AUTH_FINE_GRAINED;
+		bool seen =
+			in_set(&owners, store_int(q, 0)) &&
+			(!scoped || scope_reach(&actor->scopes, store_text(q, 1)) != SCOPE_NONE);
+
+		assert_int_equal(seen, store_int(q, 2));
+	}
+	assert_int_equal(row, 0);
+}
+
 /* Names of private repositories that the actor sees; the four public ones must always be there. */
 static void expect(struct store *store, const struct actor *actor, const char *shut)
 {
@@ -100,6 +140,7 @@ static void expect(struct store *store, const struct actor *actor, const char *s
 	assert_int_equal(row, 0);
 	assert_int_equal(open, 4);
 	assert_string_equal(seen, shut);
+	expect_same_by_owner(store, actor);
 }
 
 static void people_see_what_is_public_theirs_or_of_their_organisations(void **state)

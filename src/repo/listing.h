@@ -1,0 +1,34 @@
+#pragma once
+
+#include "base/err.h"
+#include "base/own.h"
+#include "repo/git.h"
+#include "store/store.h"
+
+/*
+ * What a list shows of a repository, as a row: so that no list opens one. space/digest.h makes it
+ * of a commit; it is written in the transaction that tells of the commit.
+ *
+ * Wire: A6, A7.
+ */
+struct listing {
+	char head[GIT_HEX]; /* the commit of main that it was read from; "" for none */
+	char *title;        /* Spaces: of the card */
+	char *card;         /* front matter as JSON, an object */
+	char *tags;         /* one a line */
+	char *links;        /* "model:NAME" and "dataset:NAME" that a Space uses, one a line */
+};
+
+void listing_done(struct listing *listing);
+static inline void own_listing_done(struct listing *held)
+{
+	listing_done(held);
+}
+
+/* Replace the row of a repository. */
+must_check int listing_put(struct store_db *db, int64_t repo_id, const struct listing *listing,
+			   struct err *err);
+
+/* 1 found, 0 none, -1 failed. */
+must_check int listing_find(struct store_db *db, int64_t repo_id, struct listing *out,
+			    struct err *err);
