@@ -97,7 +97,7 @@ static void or_all_the_rest(void **state)
 		     "/api/spaces/{id}/commit/{rev} id=a/b rev=feature/x/y");
 	assert_finds(HTTP_GET, "/api/spaces/a/b/tree/refs/pr/1",
 		     "/api/spaces/{id}/tree/{rev}/{path} id=a/b rev=refs path=pr/1");
-	assert_fails(HTTP_GET, "/api/spaces/a/b/revision/", ERR_NO_ROUTE);
+	assert_fails(HTTP_POST, "/api/spaces/a/b/commit/", ERR_NO_ROUTE);
 }
 
 static void the_rest_of_a_path_may_be_empty(void **state)
