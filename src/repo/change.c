@@ -44,7 +44,7 @@ struct incoming {
 
 struct change {
 	struct git *git;
-	char *branch;
+	char *branch; /* its full name */
 	struct quarantine *quarantine;
 	uint64_t file_max_bytes;
 	struct operation *operations;
@@ -60,7 +60,7 @@ static int begin(struct git *git, const char *branch, struct change **out, struc
 	owned(change_end) struct change *change = mem_new(struct change);
 
 	change->git = git;
-	change->branch = mem_text(branch);
+	change->branch = inner_branch(branch);
 	change->file_max_bytes = CHANGE_FILE_MAX_BYTES;
 	change->file.memory = str_new(IN_MEMORY_MAX_BYTES);
 	change->file.fd = -1;

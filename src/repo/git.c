@@ -144,9 +144,17 @@ static int peel_reference(struct git *git, const char *name, git_oid *out, struc
 	return 1;
 }
 
+char *inner_branch(const char *branch)
+{
+	if (str_starts(branch, "refs/heads/") || str_starts(branch, "refs/pr/") ||
+	    str_starts(branch, "refs/convert/"))
+		return mem_text(branch);
+	return mem_format("refs/heads/%s", strcmp(branch, "HEAD") == 0 ? "main" : branch);
+}
+
 int inner_head(struct git *git, const char *branch, git_oid *out, struct err *err)
 {
-	owned(free) char *name = mem_format("refs/heads/%s", branch);
+	owned(free) char *name = inner_branch(branch);
 
 	return peel_reference(git, name, out, err);
 }

@@ -34,6 +34,12 @@ must_check int inner_setup(struct err *err);
 /* Fill *err from libgit2's last error, as ERR_SYSTEM, or ERR_FULL for a full disk. Returns -1. */
 int inner_fail(struct err *err, const char *what);
 
+/*
+ * The full name of what commits may be added to: of a branch by its name, of HEAD, or of one that
+ * is named in full, such as refs/pr/1. For free().
+ */
+char *inner_branch(const char *branch);
+
 /* The commit that a branch is at. 1 found, 0 no such branch, -1 failed. */
 must_check int inner_head(struct git *git, const char *branch, git_oid *out, struct err *err);
 
@@ -42,6 +48,7 @@ must_check int inner_commit(struct git *git, const char *hex, git_commit **out, 
 
 DEFINE_OWNED(git_repository *, git_repository_free);
 DEFINE_OWNED(git_reference *, git_reference_free);
+DEFINE_OWNED(git_reference_iterator *, git_reference_iterator_free);
 DEFINE_OWNED(git_object *, git_object_free);
 DEFINE_OWNED(git_commit *, git_commit_free);
 DEFINE_OWNED(git_tree *, git_tree_free);

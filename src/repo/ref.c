@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -10,18 +11,30 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "repo/packed.h"
 
-/* git holds a branch for milliseconds. */
+/* git holds a reference for milliseconds. */
 enum { WAIT_MAX_MS = 2000, WAIT_STEP_MS = 5 };
 
 /* An older lock was left by a git that crashed: it is never so slow. */
 enum { STALE_S = 60 };
 
 /*
- * The new value is written here first and gets its name as lock file by a hard link. So a lock that
- * is this same file was left by a crash of ours; whoever has the turn knows, and need not wait.
+ * The new value is written here first and gets the names of lock files by hard links. So a lock
+ * that is this same file was left by a crash of ours; whoever has the turn knows, and need not
+ * wait. Which reference it is about is told by a symbolic link, made before the lock.
  */
 #define NEW_VALUE "espace-ref"
+#define NEW_LOCK  "espace-lock"
+
+/* A reference that is held. */
+struct held {
+	struct git *git;
+	const char *name; /* refs/heads/main */
+	char *lock;       /* refs/heads/main.lock */
+	char *folder;     /* refs/heads */
+	int fd;           /* of the repository */
+};
 
 static int open_repo(struct git *git, int *out, struct err *err)
 {
@@ -59,84 +72,260 @@ static void remove_if_stale(int repo_fd, const char *lock_path)
 		unlinkat(repo_fd, lock_path, 0);
 }
 
-/* A new file each time: the old one may be the branch itself, where a crash came behind the rename.
+/* What a crash has left: our locks, of whichever reference, while we still know them. */
+static void clear(int repo_fd, const char *lock_path)
+{
+	char left[PATH_MAX];
+	ssize_t length = readlinkat(repo_fd, NEW_LOCK, left, sizeof(left) - 1);
+
+	if (length > 0) {
+		left[length] = '\0';
+		remove_if_stale(repo_fd, left);
+		unlinkat(repo_fd, NEW_LOCK, 0);
+	}
+	remove_if_stale(repo_fd, lock_path);
+	remove_if_stale(repo_fd, PACKED_LOCK);
+}
+
+/*
+ * The line of a reference, or nothing where there will be none. A new file each time: the old one
+ * may be the reference itself, where a crash came behind the rename.
  */
 static int write_value(int repo_fd, const git_oid *id, struct err *err)
 {
 	char line[GIT_HEX + 1];
 
-	git_oid_tostr(line, GIT_HEX, id);
-	line[GIT_HEX - 1] = '\n';
 	unlinkat(repo_fd, NEW_VALUE, 0);
 	owned(close) int fd =
 		openat(repo_fd, NEW_VALUE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_sys(err, "write a branch");
+		return err_sys(err, "write a reference");
+	if (!id)
+		return 0;
+	git_oid_tostr(line, GIT_HEX, id);
+	line[GIT_HEX - 1] = '\n';
 	if (file_put(fd, line, GIT_HEX, err) < 0)
 		return -1;
-	return fsync(fd) < 0 ? err_sys(err, "sync a branch") : 0;
+	return fsync(fd) < 0 ? err_sys(err, "sync a reference") : 0;
 }
 
-/* Give the new value the name of the lock, which git may hold for a moment. */
-static int lock_take(int repo_fd, const char *lock_path, struct err *err)
+/*
+ * Give the new value the name of a lock, which git may hold for a moment. A folder (NULL: it is
+ * always there) is missing where a/b was packed, and vanishes where git deletes the last of it.
+ */
+static int lock_take(int repo_fd, const char *lock_path, const char *folder, struct err *err)
 {
 	const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
 	int64_t end = clock_mono_ms() + WAIT_MAX_MS;
 
 	while (linkat(repo_fd, NEW_VALUE, repo_fd, lock_path, 0) < 0) {
-		if (errno != EEXIST)
-			return err_sys(err, "lock a branch");
+		if (errno != EEXIST && (errno != ENOENT || !folder))
+			return err_sys(err, "lock a reference");
+		if (errno == ENOENT && file_make_dirs(repo_fd, folder, 0700, err) < 0)
+			return -1;
 		if (clock_mono_ms() > end)
 			return err_set(err, ERR_BUSY, "the branch is being changed, try again");
-		nanosleep(&step, NULL);
+		if (errno == EEXIST)
+			nanosleep(&step, NULL);
 	}
 	return 0;
 }
 
-/* Is the branch where it should be? 1 yes, 0 no, -1 failed. */
-static int is_at(struct git *git, const char *branch, const git_oid *old, struct err *err)
+/* Folders that are empty, up to refs/heads, are in the way of others; git removes them too. */
+static void drop_empty_folders(const struct held *held)
+{
+	owned(free) char *folder = mem_text(held->folder);
+	char *slash;
+
+	while ((slash = strrchr(folder, '/')) && strchr(folder, '/') != slash) {
+		if (unlinkat(held->fd, folder, AT_REMOVEDIR) < 0)
+			return;
+		*slash = '\0';
+	}
+}
+
+static void held_done(struct held *held)
+{
+	if (held->fd >= 0) {
+		/* After a rename they are gone already. */
+		unlinkat(held->fd, held->lock, 0);
+		unlinkat(held->fd, NEW_VALUE, 0);
+		unlinkat(held->fd, NEW_LOCK, 0);
+		drop_empty_folders(held);
+		close(held->fd);
+	}
+	free(held->folder);
+	free(held->lock);
+}
+
+static inline void own_held_done(struct held *held)
+{
+	held_done(held);
+}
+
+#define HELD_INIT ((struct held){.fd = -1})
+
+/* Lock a reference, for a new value or, where NULL, for its end. */
+static int hold(struct git *git, const char *name, const git_oid *id, struct held *out,
+		struct err *err)
+{
+	owned(close) int fd = -1;
+
+	if (open_repo(git, &fd, err) < 0)
+		return -1;
+	*out = (struct held){
+		.git = git,
+		.name = name,
+		.lock = mem_format("%s.lock", name),
+		.folder = mem_text_n(name, (size_t)(strrchr(name, '/') - name)),
+		.fd = -1,
+	};
+	clear(fd, out->lock);
+	if (write_value(fd, id, err) < 0)
+		return -1;
+	if (symlinkat(out->lock, fd, NEW_LOCK) < 0)
+		return err_sys(err, "lock a reference");
+	if (lock_take(fd, out->lock, out->folder, err) < 0) {
+		unlinkat(fd, NEW_LOCK, 0);
+		unlinkat(fd, NEW_VALUE, 0);
+		return -1;
+	}
+	out->fd = take_fd(&fd);
+	return 0;
+}
+
+/* What a reference holds: for an annotated tag the tag itself. 1 found, 0 none, -1 failed. */
+static int read_value(struct git *git, const char *name, git_oid *out, struct err *err)
+{
+	int rc = git_reference_name_to_id(out, git->repo, name);
+
+	if (rc == GIT_ENOTFOUND)
+		return 0;
+	return rc < 0 ? inner_fail(err, "read a reference") : 1;
+}
+
+/* Is the reference where it should be? 1 yes, 0 no, -1 failed. */
+static int is_at(struct git *git, const char *name, const git_oid *old, struct err *err)
 {
 	git_oid now;
-	int found = inner_head(git, branch, &now, err);
+	int found = read_value(git, name, &now, err);
 
 	if (found < 0)
 		return -1;
 	return old ? found == 1 && git_oid_equal(&now, old) : found == 0;
 }
 
-/* With the lock. As ref_move(). */
-static int move_locked(struct git *git, const char *branch, const git_oid *old, int repo_fd,
-		       struct err *err)
+static int in_the_way(const char *other, const char *name, struct err *err)
 {
-	owned(free) char *path = mem_format("refs/heads/%s", branch);
-	owned(free) char *lock_path = mem_format("%s.lock", path);
-	int moved = is_at(git, branch, old, err);
-
-	if (moved == 1 && renameat(repo_fd, lock_path, repo_fd, path) < 0)
-		moved = err_sys(err, "move a branch");
-	if (moved != 1)
-		unlinkat(repo_fd, lock_path, 0);
-	return moved;
+	return err_set(err, ERR_EXISTS, "%.200s exists, so there can be no %.200s", other, name);
 }
 
-int ref_move(struct git *git, const char *branch, const git_oid *old, const git_oid *new,
+/* A file and a folder of one name exclude each other, also where git has packed them. */
+static int check_way(struct git *git, const char *name, struct err *err)
+{
+	owned(free) char *below = mem_format("%s/*", name);
+	owned(free) char *above = mem_text(name);
+	owned(git_reference_iterator_free) git_reference_iterator *iterator = NULL;
+	const char *found;
+	git_oid id;
+
+	for (char *slash = strrchr(above, '/'); slash; slash = strrchr(above, '/')) {
+		*slash = '\0';
+		if (!strchr(above, '/') || strchr(above, '/') == strrchr(above, '/'))
+			break; /* refs/heads and above are no references */
+		int rc = read_value(git, above, &id, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : in_the_way(above, name, err);
+	}
+	if (git_reference_iterator_glob_new(&iterator, git->repo, below) < 0)
+		return inner_fail(err, "list references");
+	if (git_reference_next_name(&found, iterator) == 0)
+		return in_the_way(found, name, err);
+	return 0;
+}
+
+/* Of folders in which folders were: what has become empty goes. */
+static void drop_folder(int repo_fd, const char *path)
+{
+	int fd = openat(repo_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	owned(closedir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			drop_folder(dirfd(dir), entry->d_name);
+	unlinkat(repo_fd, path, AT_REMOVEDIR);
+}
+
+static int rename_lock(const struct held *held, struct err *err)
+{
+	if (renameat(held->fd, held->lock, held->fd, held->name) == 0)
+		return 0;
+	if (errno == EISDIR) {
+		drop_folder(held->fd, held->name);
+		if (renameat(held->fd, held->lock, held->fd, held->name) == 0)
+			return 0;
+	}
+	return err_sys(err, "move a reference");
+}
+
+/* The folder, and those above it, which may be new: all but refs itself. */
+static int sync_folders(const struct held *held, struct err *err)
+{
+	owned(free) char *folder = mem_text(held->folder);
+
+	for (char *slash = strrchr(folder, '/'); slash; slash = strrchr(folder, '/')) {
+		if (file_sync_dir(held->fd, folder, err) < 0)
+			return -1;
+		*slash = '\0';
+	}
+	return 0;
+}
+
+int ref_move(struct git *git, const char *name, const git_oid *old, const git_oid *new,
 	     struct err *err)
 {
-	owned(free) char *lock_path = mem_format("refs/heads/%s.lock", branch);
-	owned(free) char *folder =
-		mem_text_n(lock_path, (size_t)(strrchr(lock_path, '/') - lock_path));
-	owned(close) int repo_fd = -1;
+	owned(held_done) struct held held = HELD_INIT;
 
-	if (open_repo(git, &repo_fd, err) < 0)
+	if ((!old && check_way(git, name, err) < 0) || hold(git, name, new, &held, err) < 0)
 		return -1;
-	remove_if_stale(repo_fd, lock_path);
-	/* A branch a/b that was packed has no folder. */
-	if (file_make_dirs(repo_fd, folder, 0700, err) < 0 || write_value(repo_fd, new, err) < 0 ||
-	    lock_take(repo_fd, lock_path, err) < 0)
-		return -1;
-	int moved = move_locked(git, branch, old, repo_fd, err);
-	unlinkat(repo_fd, NEW_VALUE, 0);
+	int moved = is_at(git, name, old, err);
 	if (moved != 1)
 		return moved;
-	return file_sync_dir(repo_fd, folder, err) < 0 ? -1 : 1;
+	if (rename_lock(&held, err) < 0 || sync_folders(&held, err) < 0)
+		return -1;
+	return 1;
+}
+
+/*
+ * First out of the packed ones, then the file: a crash in between deletes nothing, and brings no
+ * older value back. Both locks are held over both, or git could pack the file in between.
+ */
+static int delete_held(const struct held *held, struct err *err)
+{
+	int rc;
+
+	if (lock_take(held->fd, PACKED_LOCK, NULL, err) < 0)
+		return -1;
+	rc = packed_remove(held->fd, held->name, err);
+	if (rc == 0 && unlinkat(held->fd, held->name, 0) < 0 && errno != ENOENT)
+		rc = err_sys(err, "delete a reference");
+	unlinkat(held->fd, PACKED_LOCK, 0);
+	return rc < 0 ? -1 : file_sync_dir(held->fd, held->folder, err);
+}
+
+int ref_delete(struct git *git, const char *name, struct err *err)
+{
+	owned(held_done) struct held held = HELD_INIT;
+	git_oid id;
+	int found = read_value(git, name, &id, err);
+
+	if (found != 1)
+		return found;
+	if (hold(git, name, NULL, &held, err) < 0)
+		return -1;
+	found = read_value(git, name, &id, err);
+	if (found != 1)
+		return found;
+	return delete_held(&held, err) < 0 ? -1 : 1;
 }

@@ -39,13 +39,13 @@ static void moves_only_from_where_the_branch_is(void **state)
 	struct ids ids = make_ids(temp);
 	struct err err = ERR_INIT;
 
-	assert_int_equal(ref_move(temp->git, "main", &ids.first, &ids.first, &err), 0);
-	assert_int_equal(ref_move(temp->git, "main", NULL, &ids.first, &err), 0);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.first, &ids.first, &err), 0);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", NULL, &ids.first, &err), 0);
 	expect_head(temp, &ids.second);
-	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.second, &ids.first, &err), 1);
 	expect_head(temp, &ids.first);
-	assert_int_equal(ref_move(temp->git, "new", &ids.second, &ids.first, &err), 0);
-	assert_int_equal(ref_move(temp->git, "new", NULL, &ids.second, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/new", &ids.second, &ids.first, &err), 0);
+	assert_int_equal(ref_move(temp->git, "refs/heads/new", NULL, &ids.second, &err), 1);
 	temp_fsck(temp);
 }
 
@@ -58,11 +58,96 @@ static void moves_packed_branches(void **state)
 
 	temp_git(temp, (const char *[]){"branch", "a/b", "main", NULL}, &out);
 	temp_git(temp, (const char *[]){"pack-refs", "--all", "--prune", NULL}, &out);
-	assert_int_equal(ref_move(temp->git, "a/b", &ids.second, &ids.first, &err), 1);
-	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/a/b", &ids.second, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.second, &ids.first, &err), 1);
 	temp_git(temp, (const char *[]){"rev-parse", "a/b", NULL}, &out);
 	assert_string_equal(out.data, temp->first);
 	expect_head(temp, &ids.first);
+}
+
+static void expect_ref(struct temp *temp, const char *name, bool exists)
+{
+	const char *const argv[] = {"git",      "-C",      temp->path, "show-ref",
+				    "--verify", "--quiet", name,       NULL};
+	owned(str_done) struct str output = str_new(1000);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(proc_run(argv, NULL, &output, &err), exists ? 0 : -1);
+}
+
+static void expect_deleted(struct temp *temp, const char *name)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(ref_delete(temp->git, name, &err), 1);
+	expect_ref(temp, name, false);
+	assert_int_equal(ref_delete(temp->git, name, &err), 0);
+}
+
+/* Loose, packed, and packed with a newer loose one over it. */
+static void deletes_a_reference_wherever_it_is(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(str_done) struct str out = str_new(100);
+	struct err err = ERR_INIT;
+
+	temp_git(temp, (const char *[]){"branch", "packed/a", "main", NULL}, &out);
+	temp_git(temp, (const char *[]){"branch", "packed/b", "main", NULL}, &out);
+	temp_git(temp,
+		 (const char *[]){"-c", "user.name=t", "-c", "user.email=t@t", "tag", "-a", "-m",
+				  "x", "v1", "main", NULL},
+		 &out);
+	temp_git(temp, (const char *[]){"pack-refs", "--all", "--prune", NULL}, &out);
+	temp_git(temp, (const char *[]){"branch", "loose/c", "main", NULL}, &out);
+	assert_int_equal(ref_move(temp->git, "refs/heads/packed/b", &ids.second, &ids.first, &err),
+			 1);
+	expect_deleted(temp, "refs/heads/packed/a");
+	expect_deleted(temp, "refs/heads/packed/b");
+	expect_deleted(temp, "refs/tags/v1");
+	expect_deleted(temp, "refs/heads/loose/c");
+	expect_ref(temp, "refs/heads/main", true);
+	/* Nothing stays that would be in the way of a branch of the folder's name. */
+	assert_int_equal(ref_move(temp->git, "refs/heads/packed", NULL, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/loose", NULL, &ids.first, &err), 1);
+}
+
+static void expect_in_the_way(struct temp *temp, const char *name, const git_oid *id)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(ref_move(temp->git, name, NULL, id, &err), -1);
+	assert_int_equal(err.kind, ERR_EXISTS);
+}
+
+static void a_branch_is_no_folder(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(str_done) struct str out = str_new(100);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(ref_move(temp->git, "refs/heads/a/b", NULL, &ids.first, &err), 1);
+	for (int packed = 0; packed < 2; packed++) {
+		expect_in_the_way(temp, "refs/heads/a", &ids.first);
+		expect_in_the_way(temp, "refs/heads/a/b/c/d", &ids.first);
+		temp_git(temp, (const char *[]){"pack-refs", "--all", "--prune", NULL}, &out);
+	}
+	/* Of tags another. */
+	assert_int_equal(ref_move(temp->git, "refs/tags/a", NULL, &ids.first, &err), 1);
+}
+
+/* git may leave folders behind that are empty. */
+static void empty_folders_are_in_nobodys_way(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *folder = mem_format("%s/refs/heads/a/b/c", temp->path);
+	struct err err = ERR_INIT;
+
+	temp_ok(file_make_dirs(AT_FDCWD, folder, 0700, &err), &err);
+	assert_int_equal(ref_move(temp->git, "refs/heads/a", NULL, &ids.first, &err), 1);
+	expect_ref(temp, "refs/heads/a", true);
 }
 
 /* A lock file as git makes it, of that age. */
@@ -85,7 +170,7 @@ static void leaves_the_lock_of_git_alone(void **state)
 	owned(free) char *path = make_lock(temp, 0);
 	struct err err = ERR_INIT;
 
-	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), -1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.second, &ids.first, &err), -1);
 	assert_int_equal(err.kind, ERR_BUSY);
 	assert_true(file_exists(AT_FDCWD, path));
 	expect_head(temp, &ids.second);
@@ -98,7 +183,7 @@ static void removes_a_lock_that_a_crash_has_left(void **state)
 	owned(free) char *path = make_lock(temp, 3600);
 	struct err err = ERR_INIT;
 
-	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.second, &ids.first, &err), 1);
 	assert_false(file_exists(AT_FDCWD, path));
 	expect_head(temp, &ids.first);
 }
@@ -113,10 +198,61 @@ static void takes_over_the_lock_of_its_own_crash(void **state)
 	struct err err = ERR_INIT;
 
 	assert_int_equal(link(path, own), 0);
-	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.second, &ids.first, &err), 1);
 	expect_head(temp, &ids.first);
 	assert_false(file_exists(AT_FDCWD, path));
 	assert_false(file_exists(AT_FDCWD, own));
+}
+
+/* The next change is one of another branch, or a deletion. */
+static void clears_the_locks_of_a_crash_elsewhere(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *lock = make_lock(temp, 0);
+	owned(free) char *own = mem_format("%s/espace-ref", temp->path);
+	owned(free) char *note = mem_format("%s/espace-lock", temp->path);
+	owned(free) char *packed = mem_format("%s/packed-refs.lock", temp->path);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(link(lock, own), 0);
+	assert_int_equal(link(lock, packed), 0);
+	assert_int_equal(symlink("refs/heads/main.lock", note), 0);
+	assert_int_equal(ref_move(temp->git, "refs/heads/other", NULL, &ids.first, &err), 1);
+	assert_false(file_exists(AT_FDCWD, lock));
+	assert_false(file_exists(AT_FDCWD, packed));
+	assert_false(file_exists(AT_FDCWD, own));
+	assert_int_equal(ref_delete(temp->git, "refs/heads/other", &err), 1);
+}
+
+/* What the note names is only cleared if it is ours. */
+static void a_note_of_a_crash_harms_no_lock_of_git(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *lock = make_lock(temp, 0);
+	owned(free) char *note = mem_format("%s/espace-lock", temp->path);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(symlink("refs/heads/main.lock", note), 0);
+	assert_int_equal(ref_move(temp->git, "refs/heads/other", NULL, &ids.first, &err), 1);
+	assert_true(file_exists(AT_FDCWD, lock));
+}
+
+static void waits_for_git_to_pack(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *packed = mem_format("%s/packed-refs.lock", temp->path);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(ref_move(temp->git, "refs/heads/other", NULL, &ids.first, &err), 1);
+	temp_ok(file_write(AT_FDCWD, packed, "", 0, 0600, &err), &err);
+	assert_int_equal(ref_delete(temp->git, "refs/heads/other", &err), -1);
+	assert_int_equal(err.kind, ERR_BUSY);
+	expect_ref(temp, "refs/heads/other", true);
+	assert_int_equal(unlink(packed), 0);
+	expect_deleted(temp, "refs/heads/other");
 }
 
 /* And between rename and the end: the file is the branch itself, and must not be written into. */
@@ -129,9 +265,9 @@ static void spares_the_branch_after_its_own_crash(void **state)
 	struct err err = ERR_INIT;
 
 	assert_int_equal(link(branch, own), 0);
-	assert_int_equal(ref_move(temp->git, "main", &ids.first, &ids.first, &err), 0);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.first, &ids.first, &err), 0);
 	expect_head(temp, &ids.second);
-	assert_int_equal(ref_move(temp->git, "main", &ids.second, &ids.first, &err), 1);
+	assert_int_equal(ref_move(temp->git, "refs/heads/main", &ids.second, &ids.first, &err), 1);
 	expect_head(temp, &ids.first);
 }
 
@@ -140,6 +276,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEMP_TEST(moves_only_from_where_the_branch_is),
 		TEMP_TEST(moves_packed_branches),
+		TEMP_TEST(deletes_a_reference_wherever_it_is),
+		TEMP_TEST(a_branch_is_no_folder),
+		TEMP_TEST(empty_folders_are_in_nobodys_way),
+		TEMP_TEST(clears_the_locks_of_a_crash_elsewhere),
+		TEMP_TEST(a_note_of_a_crash_harms_no_lock_of_git),
+		TEMP_TEST(waits_for_git_to_pack),
 		TEMP_TEST(leaves_the_lock_of_git_alone),
 		TEMP_TEST(removes_a_lock_that_a_crash_has_left),
 		TEMP_TEST(takes_over_the_lock_of_its_own_crash),
