@@ -1,10 +1,10 @@
 #include "api/call.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/runtime.h"
 #include "api/seed.h"
 #include "api/url.h"
 #include "base/file.h"
@@ -71,22 +71,6 @@ static int read_visibility(struct call *call, struct err *err)
 	return 0;
 }
 
-/* A number, or a number in a string, as old command lines send it. */
-static int read_sleep_time(const json_t *body, int64_t *out, struct err *err)
-{
-	const json_t *value = json_object_get(body, "sleepTimeSeconds");
-	const char *text = json_string_value(value);
-	char *end;
-
-	if (!text)
-		return json_get_int(body, "sleepTimeSeconds", out, err);
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	if (errno || end == text || *end)
-		return err_set(err, ERR_INVALID, "\"sleepTimeSeconds\" must be a number");
-	return 0;
-}
-
 static int read_space(const json_t *body, struct plan *plan, struct err *err)
 {
 	struct space_setup *setup = &plan->setup;
@@ -103,7 +87,7 @@ static int read_space(const json_t *body, struct plan *plan, struct err *err)
 	    json_get_text(body, "template", &plan->template, err) < 0 ||
 	    json_get_text(body, "hardware", &setup->flavor, err) < 0 ||
 	    json_get_text(body, "storageTier", &setup->storage, err) < 0 ||
-	    read_sleep_time(body, &setup->sleep_s, err) < 0 ||
+	    runtime_seconds(body, "sleepTimeSeconds", &setup->sleep_s, err) < 0 ||
 	    json_get_array(body, "secrets", &secrets, err) < 0 ||
 	    json_get_array(body, "variables", &variables, err) < 0 ||
 	    json_get_array(body, "volumes", &volumes, err) < 0)

@@ -4,6 +4,7 @@
 
 #include "api/answer.h"
 #include "api/readme.h"
+#include "api/runtime.h"
 #include "api/limits.h"
 #include "api/url.h"
 #include "base/str.h"
@@ -106,10 +107,7 @@ static int make_host(struct info *info, json_t **out, struct err *err)
 
 static int make_runtime(struct info *info, json_t **out, struct err *err)
 {
-	owned(free) char *host = url_space_host(info->call, info->space.slug);
-
-	*out = space_runtime_json(&info->space, host);
-	return 0;
+	return runtime_json(info->call, &info->space, out, err);
 }
 
 static int make_card(struct info *info, json_t **out, struct err *err)

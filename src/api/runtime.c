@@ -1,49 +1,64 @@
-#include "api/call.h"
+#include "api/runtime.h"
+
+#include <errno.h>
+#include <stdlib.h>
 
 #include "api/answer.h"
 #include "api/url.h"
 #include "base/mem.h"
+#include "space/volume.h"
 
 /*
  * The run of a Space and its logs: A10, A12.
  */
 
-static void answer_runtime(struct call *call, const struct space *space)
+int runtime_json(struct call *call, const struct space *space, json_t **out, struct err *err)
 {
+	owned(store_read_end) struct store_read *read = NULL;
 	owned(free) char *host = url_space_host(call, space->slug);
+	owned(json_decref) json_t *volumes = NULL;
+	json_t *runtime;
 
-	answer_json(call->answer, space_runtime_json(space, host));
+	if (store_read_begin(call->config->store, &read, err) < 0 ||
+	    volume_list(store_read_db(read), space->repo_id, &volumes, err) < 0)
+		return -1;
+	runtime = space_runtime_json(space, host);
+	if (json_array_size(volumes) > 0)
+		json_object_set(runtime, "volumes", volumes);
+	*out = runtime;
+	return 0;
+}
+
+int runtime_answer(struct call *call, struct err *err)
+{
+	struct space space;
+	json_t *runtime;
+
+	if (call_space(call, &space, err) < 0 || runtime_json(call, &space, &runtime, err) < 0)
+		return -1;
+	answer_json(call->answer, runtime);
+	return 0;
+}
+
+int runtime_seconds(const json_t *body, const char *key, int64_t *out, struct err *err)
+{
+	const char *text = json_string_value(json_object_get(body, key));
+	int64_t seconds;
+	char *end;
+
+	if (!text)
+		return json_get_int(body, key, out, err);
+	errno = 0;
+	seconds = strtoll(text, &end, 10);
+	if (errno || end == text || *end)
+		return err_set(err, ERR_INVALID, "\"%s\" must be a number", key);
+	*out = seconds;
+	return 0;
 }
 
 int call_runtime(struct call *call, struct err *err)
 {
-	struct space space;
-
-	if (call_space(call, &space, err) < 0)
-		return -1;
-	answer_runtime(call, &space);
-	return 0;
-}
-
-/* The answer already shows the stage in transition: clients stop polling at any other (A10). */
-int call_restart(struct call *call, struct err *err)
-{
-	owned(store_tx_end) struct store_tx *tx = NULL;
-	bool factory = false;
-	struct space space;
-
-	if (http_query_bool(call->request, "factory", &factory, err) < 0 ||
-	    call_change(call, &tx, err) < 0 ||
-	    space_restart(store_tx_db(tx), call->repo.id, factory, err) < 0 ||
-	    call_audit(call, tx, "space.restart", factory ? "factory" : NULL, err) < 0)
-		return -1;
-	if (store_tx_commit(take(tx), err) < 0)
-		return -1;
-	call_wake(call);
-	if (call_space(call, &space, err) < 0)
-		return -1;
-	answer_runtime(call, &space);
-	return 0;
+	return runtime_answer(call, err);
 }
 
 /*

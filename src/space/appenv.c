@@ -96,6 +96,7 @@ int appenv_make(struct store_db *db, const struct vault *vault, const struct spa
 		const struct appenv_facts *facts, struct appenv *out, struct err *err)
 {
 	enum { GIB = 1 << 30, MILLI = 1000 };
+	const struct keys keys = {db, space->repo_id, vault};
 	owned(appenv_done) struct appenv env = APPENV_INIT;
 
 	for (size_t i = 0; i < sizeof(fixed) / sizeof(*fixed); i++)
@@ -106,8 +107,8 @@ int appenv_make(struct store_db *db, const struct vault *vault, const struct spa
 	put_number(&env, "STREAMLIT_SERVER_PORT", space->plan.app_port, "");
 	put(&env, "HF_ENDPOINT", facts->hub_url);
 	put_space(&env, space, facts->host);
-	if (keys_each_variable(db, space->repo_id, put_users, &env, err) < 0 ||
-	    keys_each_secret(db, space->repo_id, vault, put_users, &env, err) < 0)
+	if (keys_each(&keys, KEYS_VARIABLE, put_users, &env, err) < 0 ||
+	    keys_each(&keys, KEYS_SECRET, put_users, &env, err) < 0)
 		return -1;
 	*out = env;
 	env = APPENV_INIT;

@@ -130,6 +130,15 @@ static int wait_ms(const struct life *life, const struct space *space, int64_t *
 	return 0;
 }
 
+/* More changes may follow the newest one. A clock that was set back doesn't make it last longer. */
+static int64_t settle_ms(const struct life *life, const struct space *space)
+{
+	int64_t most_ms = life->loop->config.settle_ms;
+	int64_t left_ms = space->settles_ms + most_ms - clock_wall_ms();
+
+	return left_ms > 0 && left_ms <= most_ms ? left_ms : 0;
+}
+
 static int write_run(void *arg, struct store_db *db, struct err *err)
 {
 	struct runrow *row = arg;
@@ -192,11 +201,15 @@ bool life_start(struct life *life, const struct life_view *view)
 		.restart_nonce = space->restart_nonce,
 	};
 	struct err err = ERR_INIT;
-	int64_t after_ms = 0;
+	int64_t after_ms = settle_ms(life, space);
 	int64_t runs = 0;
 
 	if (must_wait(view))
 		return false; /* the end of that run is the next step's cause */
+	if (after_ms > 0) {
+		life_wake(life, after_ms);
+		return false;
+	}
 	if (wait_ms(life, space, &after_ms, &runs, &err) == 0 && after_ms > 0) {
 		life_wake(life, after_ms);
 		return false;

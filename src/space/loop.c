@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "space/life.h"
+#include "space/wish.h"
 
 enum {
 	CREW_THREADS = 2,
@@ -239,6 +240,8 @@ int space_loop_start(const struct space_loop_config *config, struct space_loop *
 	loop->lock = (struct lock)LOCK_INIT;
 	if (loop->config.retry_ms == 0)
 		loop->config.retry_ms = RETRY_MS;
+	if (loop->config.settle_ms == 0)
+		loop->config.settle_ms = WISH_SETTLE_MS;
 	if (loop->config.backoff_ms == 0)
 		loop->config.backoff_ms = BACKOFF_MS;
 	if (loop_new(&loop->loop, err) < 0) {

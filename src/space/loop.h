@@ -36,6 +36,7 @@ struct space_loop_config {
 	int (*make_engine)(void *arg, struct loop *loop, struct engine **out, struct err *err);
 	void *make_engine_arg;
 	int64_t backoff_ms; /* wait before the first restart after a crash; 0: a second */
+	int64_t settle_ms;  /* wait for more changes before a restart; 0: WISH_SETTLE_MS */
 	int64_t retry_ms;   /* wait before something is tried again; 0: a second */
 };
 

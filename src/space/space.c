@@ -10,13 +10,13 @@
 #include "base/mem.h"
 #include "build/recipe.h"
 #include "space/keys.h"
+#include "space/volume.h"
 
 enum {
 	SLUG_MAX = 63, /* of a DNS label (RFC 1035, section 2.3.4) */
 	SLUG_MARK = 6, /* hex digits that tell two of the same letters apart */
 	SLUG_TRIES = 16,
 	SETUP_LIST_MAX = 256,
-	VOLUME_BYTES_MAX = 4096,
 };
 
 static const char *const flavors[] = {
@@ -34,7 +34,7 @@ static const char *const flavors[] = {
 	" \"commit\", flavor, sleep_s, storage, paused, deleting, restart_nonce, factory_nonce," \
 	" stage, error, current_flavor, running_commit, run_log, build_log, settled,"            \
 	" built_commit, built_factory, env_layer, env_cache, app_file, app_port, app_title,"     \
-	" startup_s, env_own, app_sdk"
+	" startup_s, env_own, app_sdk, settles_ms"
 
 bool space_flavor_is_known(const char *flavor)
 {
@@ -42,6 +42,24 @@ bool space_flavor_is_known(const char *flavor)
 		if (strcmp(flavors[i], flavor) == 0)
 			return true;
 	return false;
+}
+
+int space_sleep_check(int64_t seconds, struct err *err)
+{
+	if (seconds == -1 || (seconds >= SPACE_SLEEP_MIN_S && seconds <= SPACE_SLEEP_MAX_S))
+		return 0;
+	return err_set(err, ERR_INVALID, "a sleep time must be -1, never, or from %d to %d seconds",
+		       SPACE_SLEEP_MIN_S, SPACE_SLEEP_MAX_S);
+}
+
+int space_storage_rank(const char *tier)
+{
+	static const char *const tiers[] = {"", "small", "medium", "large"};
+
+	for (int i = 0; i < (int)(sizeof(tiers) / sizeof(*tiers)); i++)
+		if (strcmp(tiers[i], tier) == 0)
+			return i;
+	return -1;
 }
 
 /* Is `text` one of a NULL-terminated list? */
@@ -72,65 +90,42 @@ static int check_keys(const json_t *list, const char *field, struct err *err)
 	return 0;
 }
 
-static int check_volume(const json_t *volume, struct err *err)
+/* An environment has one value for a name. */
+static int check_clash(const struct space_setup *setup, struct err *err)
 {
-	static const char *const types[] = {"bucket", "model", "dataset", "space", NULL};
-	const char *type = "model";
-	const char *source;
-	const char *path;
-
-	if (!json_is_object(volume))
-		return err_set(err, ERR_INVALID, "an object is expected");
-	if (json_get_text(volume, "type", &type, err) < 0 ||
-	    json_need_text(volume, "source", &source, err) < 0 ||
-	    json_need_text(volume, "mountPath", &path, err) < 0)
-		return -1;
-	if (!is_one_of(type, types))
-		return err_set(err, ERR_INVALID,
-			       "type must be one of [bucket, model, dataset, space]");
-	if (*path != '/' || !name_path_is_valid(path + 1))
-		return err_set(err, ERR_INVALID, "mountPath must be an absolute path");
-	return 0;
-}
-
-static int check_volumes(const json_t *list, struct err *err)
-{
-	const json_t *volume;
+	const json_t *secret;
+	const json_t *variable;
 	size_t i;
+	size_t j;
 
-	if (!list)
-		return 0;
-	if (!json_is_array(list))
-		return err_set(err, ERR_INVALID, "volumes must be a list");
-	if (json_array_size(list) > SETUP_LIST_MAX)
-		return err_set(err, ERR_TOO_LARGE, "volumes has more than %d entries",
-			       SETUP_LIST_MAX);
-	json_array_foreach (list, i, volume)
-		if (check_volume(volume, err) < 0)
-			return err_in(err, "volumes");
+	json_array_foreach (setup->secrets, i, secret)
+		json_array_foreach (setup->variables, j, variable)
+			if (json_equal(json_object_get(secret, "key"),
+				       json_object_get(variable, "key")))
+				return err_set(err, ERR_INVALID,
+					       "%s is among secrets and variables",
+					       json_string_value(json_object_get(secret, "key")));
 	return 0;
 }
 
 int space_setup_check(const struct space_setup *setup, struct err *err)
 {
 	static const char *const sdks[] = {"gradio", "streamlit", "docker", "static", NULL};
-	static const char *const tiers[] = {"small", "medium", "large", NULL};
 
 	if (!setup->sdk || !is_one_of(setup->sdk, sdks))
 		return err_set(err, ERR_INVALID,
 			       "sdk must be one of [gradio, streamlit, docker, static]");
 	if (setup->flavor && !space_flavor_is_known(setup->flavor))
 		return err_set(err, ERR_INVALID, "unknown hardware \"%.60s\"", setup->flavor);
-	if (setup->storage && !is_one_of(setup->storage, tiers))
+	if (setup->storage && space_storage_rank(setup->storage) <= 0)
 		return err_set(err, ERR_INVALID,
 			       "storageTier must be one of [small, medium, large]");
-	if (setup->sleep_s != 0 && setup->sleep_s != -1 && setup->sleep_s < SPACE_SLEEP_MIN_S)
-		return err_set(err, ERR_INVALID, "sleepTimeSeconds must be -1 or at least %d",
-			       SPACE_SLEEP_MIN_S);
+	if (setup->sleep_s != 0 && space_sleep_check(setup->sleep_s, err) < 0)
+		return err_in(err, "sleepTimeSeconds");
 	if (check_keys(setup->secrets, "secrets", err) < 0 ||
-	    check_keys(setup->variables, "variables", err) < 0)
+	    check_keys(setup->variables, "variables", err) < 0 || check_clash(setup, err) < 0)
 		return -1;
-	return check_volumes(setup->volumes, err);
+	return volume_check(setup->volumes, err);
 }
 
 /* The `try`th host name of owner/name; from the second on with a mark. */
@@ -182,18 +177,22 @@ static int choose_slug(struct store_db *db, const char *full_name, char out[stat
 	return err_set(err, ERR_SYSTEM, "no host name is left for %s", full_name);
 }
 
-static int64_t sleep_of(const struct space_setup *setup)
+bool space_flavor_is_basic(const char *flavor)
 {
-	bool basic = !setup->flavor || strcmp(setup->flavor, "cpu-basic") == 0;
+	return strcmp(flavor, SPACE_FLAVOR_BASIC) == 0;
+}
 
-	if (basic)
+int64_t space_sleep_of(const char *flavor, int64_t wanted_s)
+{
+	if (space_flavor_is_basic(flavor))
 		return SPACE_SLEEP_DEFAULT_S;
-	return setup->sleep_s ? setup->sleep_s : -1;
+	return wanted_s ? wanted_s : -1;
 }
 
 static int add_row(struct store_db *db, const struct repo *repo, const struct space_setup *setup,
 		   const char *slug, struct err *err)
 {
+	const char *flavor = setup->flavor ? setup->flavor : SPACE_FLAVOR_BASIC;
 	owned(store_query_end) struct store_query *query = store_query(
 		db,
 		"INSERT INTO spaces (repo_id, hex, full_name, slug, owner_hex, creator_hex, sdk,"
@@ -210,63 +209,40 @@ static int add_row(struct store_db *db, const struct repo *repo, const struct sp
 	store_bind_int(query, repo->creator_id);
 	store_bind_text(query, setup->sdk);
 	store_bind_int(query, repo->is_private && !repo->is_protected);
-	store_bind_text(query, setup->flavor ? setup->flavor : "cpu-basic");
-	store_bind_int(query, sleep_of(setup));
+	store_bind_text(query, flavor);
+	store_bind_int(query, space_sleep_of(flavor, setup->sleep_s));
 	store_bind_text(query, setup->storage ? setup->storage : "");
 	store_bind_text(query, stage_name(STAGE_NO_APP_FILE));
 	store_bind_int(query, clock_wall_ms());
 	return store_step(query, err) < 0 ? err_in(err, "space %s", repo->full_name) : 0;
 }
 
-static int add_keys(struct store_db *db, int64_t repo_id, const struct space_setup *setup,
+static int add_keys(const struct keys *keys, enum keys_kind kind, const json_t *list,
 		    struct err *err)
 {
 	struct keys_entry entry;
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach (setup->variables, i, item)
-		if (keys_from_json(item, &entry, err) < 0 ||
-		    keys_set_variable(db, repo_id, &entry, err) < 0)
+	json_array_foreach (list, i, item)
+		if (keys_from_json(item, &entry, err) < 0 || keys_set(keys, kind, &entry, err) < 0)
 			return -1;
-	json_array_foreach (setup->secrets, i, item)
-		if (keys_from_json(item, &entry, err) < 0 ||
-		    keys_set_secret(db, repo_id, setup->vault, &entry, err) < 0)
-			return -1;
-	return 0;
-}
-
-static int add_volumes(struct store_db *db, int64_t repo_id, const json_t *list, struct err *err)
-{
-	const json_t *volume;
-	size_t i;
-
-	json_array_foreach (list, i, volume) {
-		owned(store_query_end) struct store_query *query = store_query(
-			db, "INSERT INTO volumes (repo_id, position, json) VALUES (?, ?, ?)");
-		owned(free) char *text = json_text(volume);
-
-		if (strlen(text) > VOLUME_BYTES_MAX)
-			return err_set(err, ERR_TOO_LARGE, "a volume is too long");
-		store_bind_int(query, repo_id);
-		store_bind_int(query, (int64_t)i);
-		store_bind_text(query, text);
-		if (store_step(query, err) < 0)
-			return err_in(err, "volumes");
-	}
 	return 0;
 }
 
 int space_add(struct store_db *db, const struct repo *repo, const struct space_setup *setup,
 	      struct err *err)
 {
+	const struct keys keys = {db, repo->id, setup->vault};
 	char slug[SLUG_MAX + 1];
 
 	assert(setup->vault || json_array_size(setup->secrets) == 0);
 	if (space_setup_check(setup, err) < 0 || choose_slug(db, repo->full_name, slug, err) < 0 ||
-	    add_row(db, repo, setup, slug, err) < 0 || add_keys(db, repo->id, setup, err) < 0)
+	    add_row(db, repo, setup, slug, err) < 0 ||
+	    add_keys(&keys, KEYS_VARIABLE, setup->variables, err) < 0 ||
+	    add_keys(&keys, KEYS_SECRET, setup->secrets, err) < 0)
 		return -1;
-	return add_volumes(db, repo->id, setup->volumes, err);
+	return volume_set(db, repo->id, setup->volumes, err) < 0 ? -1 : 0;
 }
 
 static void read_plan(struct store_query *query, int column, struct space_plan *out)
@@ -312,6 +288,7 @@ static int read_space(struct store_query *query, struct space *out, struct err *
 	out->build_log = store_int(query, 22);
 	out->settled = store_int(query, 23);
 	read_plan(query, 24, &out->plan);
+	out->settles_ms = store_int(query, 34);
 	return 1;
 }
 
@@ -337,7 +314,7 @@ int space_by_slug(struct store_db *db, const char *slug, struct space *out, stru
 	return row > 0 ? read_space(query, out, err) : row;
 }
 
-static int need(struct store_db *db, int64_t repo_id, struct space *out, struct err *err)
+int space_need(struct store_db *db, int64_t repo_id, struct space *out, struct err *err)
 {
 	int found = space_get(db, repo_id, out, err);
 
@@ -363,23 +340,33 @@ int space_serves(struct store_db *db, int64_t repo_id, bool *out, struct err *er
 	return 0;
 }
 
-/* Write a changed wish with the stage that an event leads to: a new generation. */
-static int write_wish(struct store_db *db, const struct space *space, enum stage_event event,
-		      bool serves, struct err *err)
+int space_write_wish(struct store_db *db, const struct space *space, enum stage_event event,
+		     bool serves, struct err *err)
 {
+	enum stage stage = stage_next(space->stage, event, serves);
+	/* A stage that stays, and that nothing follows: what it says holds for this wish, too. */
+	bool stays = stage == space->stage && space->settled == space->generation &&
+		     !stage_is_passing(stage);
 	owned(store_query_end) struct store_query *query = store_query(
-		db, "UPDATE spaces SET generation = ?, \"commit\" = ?, paused = ?, deleting = ?,"
-		    " restart_nonce = ?, factory_nonce = ?, build_log = ?, stage = ?, error = '',"
+		db, "UPDATE spaces SET generation = ?, \"commit\" = ?, flavor = ?, sleep_s = ?,"
+		    " storage = ?, paused = ?, deleting = ?, restart_nonce = ?, factory_nonce = ?,"
+		    " settles_ms = ?, build_log = ?, stage = ?, error = ?, settled = ?,"
 		    " updated_ms = ? WHERE repo_id = ?");
 
 	store_bind_int(query, space->generation + 1);
 	store_bind_text(query, space->commit);
+	store_bind_text(query, space->flavor);
+	store_bind_int(query, space->sleep_s);
+	store_bind_text(query, space->storage);
 	store_bind_int(query, space->paused);
 	store_bind_int(query, space->deleting);
 	store_bind_int(query, space->restart_nonce);
 	store_bind_int(query, space->factory_nonce);
+	store_bind_int(query, space->settles_ms);
 	store_bind_int(query, space->build_log);
-	store_bind_text(query, stage_name(stage_next(space->stage, event, serves)));
+	store_bind_text(query, stage_name(stage));
+	store_bind_text(query, stays ? space->error : "");
+	store_bind_int(query, stays ? space->generation + 1 : space->settled);
 	store_bind_int(query, clock_wall_ms());
 	store_bind_int(query, space->repo_id);
 	return store_step(query, err) < 0 ? err_in(err, "space %s", space->full_name) : 0;
@@ -390,43 +377,44 @@ int space_pushed(struct store_db *db, int64_t repo_id, const char *commit, struc
 	struct space space;
 	bool serves;
 
-	if (need(db, repo_id, &space, err) < 0 || space_serves(db, repo_id, &serves, err) < 0)
+	if (space_need(db, repo_id, &space, err) < 0 || space_serves(db, repo_id, &serves, err) < 0)
 		return -1;
 	if (space.deleting || strcmp(space.commit, commit) == 0)
 		return 0;
 	memcpy(space.commit, commit, strnlen(commit, sizeof(space.commit) - 1) + 1);
 	/* The number now, so that who asks for the log at once gets the new one. */
 	space.build_log++;
-	return write_wish(db, &space, STAGE_EVENT_PUSHED, serves, err);
+	return space_write_wish(db, &space, STAGE_EVENT_PUSHED, serves, err);
 }
 
 int space_restart(struct store_db *db, int64_t repo_id, bool factory, struct err *err)
 {
 	struct space space;
 
-	if (need(db, repo_id, &space, err) < 0)
+	if (space_need(db, repo_id, &space, err) < 0)
 		return -1;
 	if (space.deleting)
 		return err_set(err, ERR_NO_REPO, "no such space");
 	space.paused = false;
 	space.restart_nonce++;
+	space.settles_ms = 0; /* who asks for it has nothing more to change */
 	if (factory) {
 		space.factory_nonce++;
 		space.build_log++;
 	}
-	return write_wish(db, &space, STAGE_EVENT_RESTARTED, false, err);
+	return space_write_wish(db, &space, STAGE_EVENT_RESTARTED, false, err);
 }
 
 int space_delete(struct store_db *db, int64_t repo_id, struct err *err)
 {
 	struct space space;
 
-	if (need(db, repo_id, &space, err) < 0)
+	if (space_need(db, repo_id, &space, err) < 0)
 		return -1;
 	if (space.deleting)
 		return 0;
 	space.deleting = true;
-	return write_wish(db, &space, STAGE_EVENT_DELETED, false, err);
+	return space_write_wish(db, &space, STAGE_EVENT_DELETED, false, err);
 }
 
 static int each_row(struct store_query *query, void (*each)(void *arg, int64_t repo_id), void *arg,

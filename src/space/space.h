@@ -13,8 +13,8 @@
 
 /*
  * A Space as rows: what is wanted of it (the wish) and what it shows (the stage). API threads write
- * wishes, in one transaction with the stage in transition that they lead to, so that a client that
- * polls at once sees it; space/loop.c makes them so.
+ * wishes (the small ones by space/wish.h), in one transaction with the stage in transition that
+ * they lead to, so that a client that polls at once sees it; space/loop.c makes them so.
  *
  * Units:   seconds for sleep times, -1 never. Wire: A2, A9, A10.
  */
@@ -23,7 +23,10 @@ enum {
 	SPACE_ERROR_ROOM = 1024,
 	SPACE_SLEEP_DEFAULT_S = 48 * 3600, /* of cpu-basic, and not to be changed there */
 	SPACE_SLEEP_MIN_S = 60,            /* below it a Space would sleep while it still starts */
+	SPACE_SLEEP_MAX_S = 10 * 365 * 24 * 3600,
 };
+
+#define SPACE_FLAVOR_BASIC "cpu-basic"
 
 struct vault; /* space/vault.h */
 
@@ -60,6 +63,7 @@ struct space {
 	bool deleting;
 	int64_t restart_nonce; /* a run with another one is stopped at once */
 	int64_t factory_nonce;
+	int64_t settles_ms; /* wall clock of a change that others may follow at once; 0 for none */
 	/* the fact */
 	enum stage stage;
 	char error[SPACE_ERROR_ROOM];           /* errorMessage; "" for none */
@@ -73,6 +77,16 @@ struct space {
 
 /* Hardware that clients know by name (Wire: A13). */
 bool space_flavor_is_known(const char *flavor);
+
+bool space_flavor_is_basic(const char *flavor);
+
+/* -1, or a reasonable number of seconds? Errors: ERR_INVALID. */
+must_check int space_sleep_check(int64_t seconds, struct err *err);
+/* The sleep time of a flavor, where a call asks for `wanted_s`; 0 if it doesn't ask. */
+int64_t space_sleep_of(const char *flavor, int64_t wanted_s);
+
+/* 0 for "", then 1 for small, 2, 3; -1 for what is no tier. */
+int space_storage_rank(const char *tier);
 
 /* Wishes that create_repo may bring along; all optional (Wire: A2). */
 struct space_setup {
@@ -95,8 +109,17 @@ must_check int space_add(struct store_db *db, const struct repo *repo,
 
 /* 1 found, 0 none, -1 failed. */
 must_check int space_get(struct store_db *db, int64_t repo_id, struct space *out, struct err *err);
+/* The same where it must be there. Errors: ERR_NO_REPO. */
+must_check int space_need(struct store_db *db, int64_t repo_id, struct space *out, struct err *err);
 must_check int space_by_slug(struct store_db *db, const char *slug, struct space *out,
 			     struct err *err);
+
+/*
+ * Write a changed wish with the stage that an event leads to: a new generation. For who makes
+ * wishes: this file and space/wish.h.
+ */
+must_check int space_write_wish(struct store_db *db, const struct space *space,
+				enum stage_event event, bool serves, struct err *err);
 
 /*
  * A push moved main to `commit`: new wish, stage BUILDING or RUNNING_BUILDING. The commit that is

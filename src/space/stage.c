@@ -27,6 +27,8 @@ enum {
 	STARTS = BIT(STAGE_APP_STARTING) | BIT(STAGE_RUNNING_APP_STARTING),
 	ALIVE = ((1U << STAGE_COUNT) - 1) & ~BIT(STAGE_DELETING),
 	AWAKE = ALIVE & ~BIT(STAGE_PAUSED), /* a pause outlasts pushes */
+	STARTED = BIT(STAGE_APP_STARTING) | BIT(STAGE_RUNNING) | BIT(STAGE_RUNTIME_ERROR) |
+		  BIT(STAGE_SLEEPING) | BIT(STAGE_STOPPED),
 };
 
 /* Where an event counts, and what it leads to: the second stage while some version serves. */
@@ -47,6 +49,7 @@ static const struct rule {
 	[STAGE_EVENT_FAILED] = {STARTS | BIT(STAGE_RUNNING), STAGE_RUNTIME_ERROR,
 				STAGE_RUNTIME_ERROR},
 	[STAGE_EVENT_DONE] = {STARTS, STAGE_STOPPED, STAGE_STOPPED},
+	[STAGE_EVENT_REWISHED] = {STARTED, STAGE_APP_STARTING, STAGE_APP_STARTING},
 	[STAGE_EVENT_PAUSED] = {ALIVE, STAGE_PAUSED, STAGE_PAUSED},
 	[STAGE_EVENT_DELETED] = {ALIVE, STAGE_DELETING, STAGE_DELETING},
 };
@@ -67,16 +70,21 @@ bool stage_parse(const char *name, enum stage *out)
 	return false;
 }
 
+/* The same stage where no old version serves. */
+static enum stage without_old(enum stage stage)
+{
+	if (stage == STAGE_RUNNING_BUILDING)
+		return STAGE_BUILDING;
+	return stage == STAGE_RUNNING_APP_STARTING ? STAGE_APP_STARTING : stage;
+}
+
 enum stage stage_next(enum stage from, enum stage_event event, bool serves)
 {
 	const struct rule *rule;
 
 	assert((unsigned)from < STAGE_COUNT && (unsigned)event < STAGE_EVENT_COUNT);
-	if (event == STAGE_EVENT_OLD_GONE) { /* the only one that depends on the stage itself */
-		if (from == STAGE_RUNNING_BUILDING)
-			return STAGE_BUILDING;
-		return from == STAGE_RUNNING_APP_STARTING ? STAGE_APP_STARTING : from;
-	}
+	if (event == STAGE_EVENT_OLD_GONE || event == STAGE_EVENT_REWISHED)
+		from = without_old(from);
 	rule = &rules[event];
 	if (!(rule->from & BIT(from)))
 		return from;

@@ -40,6 +40,7 @@ enum stage_event {
 	STAGE_EVENT_FAILED,   /* the app ended, or never answered; it is not started again */
 	STAGE_EVENT_DONE,     /* the app ended with status 0 and never listened */
 	STAGE_EVENT_OLD_GONE, /* the version that served while a newer one is made has ended */
+	STAGE_EVENT_REWISHED, /* a secret, hardware, …: what runs ends and starts anew */
 	STAGE_EVENT_PAUSED,
 	STAGE_EVENT_DELETED,
 	STAGE_EVENT_COUNT

@@ -33,6 +33,18 @@ NEEDS = {"REPO_READ": READ, "REPO_WRITE": WRITE, "REPO_ADMIN": MANAGE}
 KINDS = {"MODEL": "model", "DATASET": "dataset", "SPACE": "space"}
 PLURALS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
+# Bodies of the calls about a Space's run, by the last word of their path.
+WISHES = {
+    "secrets": {"key": "S", "value": "s"},
+    "variables": {"key": "V", "value": "v"},
+    "hardware": {"flavor": "cpu-basic"},
+    "sleeptime": {"seconds": 3600},
+    "storage": {"tier": "small"},
+    "volumes": {"volumes": []},
+    "dev-mode": {"enabled": False},
+    "replicas": {"replicas": 1},
+}
+
 
 def rows():
     if not os.path.exists(program()):
@@ -66,6 +78,8 @@ def request_of(method, target, pattern, kind, name):
         return path, {"files": [{"path": "b.txt", "size": 1}]}
     if "/validate-yaml" in path:
         return path, {"content": "x", "repoType": "model"}
+    if path.rsplit("/", 1)[1] in WISHES:
+        return path, WISHES[path.rsplit("/", 1)[1]]
     if "/tree/" in path:
         path = path.replace("/a.txt", "")
     return path, ({"paths": ["a.txt"]} if method == "POST" else None)

@@ -81,26 +81,19 @@ static void lets_the_author_win_except_over_the_names_of_the_platform(void **sta
 	struct world *world = *state;
 	struct repo repo = world_space(world, "x");
 	struct store_tx *tx = world_begin(world);
+	const struct keys keys = {store_tx_db(tx), repo.id, world->vault};
 	struct err err = ERR_INIT;
 	owned(appenv_done) struct appenv env = APPENV_INIT;
 
-	world_ok(keys_set_variable(store_tx_db(tx), repo.id,
-				   &(struct keys_entry){"CPU_CORES", "1", NULL}, &err),
+	world_ok(keys_set(&keys, KEYS_VARIABLE, &(struct keys_entry){"CPU_CORES", "1", NULL}, &err),
 		 &err);
-	world_ok(keys_set_variable(store_tx_db(tx), repo.id,
-				   &(struct keys_entry){"SPACE_ID", "you/y", NULL}, &err),
-		 &err);
-	world_ok(keys_set_variable(store_tx_db(tx), repo.id,
-				   &(struct keys_entry){"BOTH", "variable", NULL}, &err),
-		 &err);
-	world_ok(keys_set_secret(store_tx_db(tx), repo.id, world->vault,
-				 &(struct keys_entry){"BOTH", "secret", NULL}, &err),
-		 &err);
+	world_ok(
+		keys_set(&keys, KEYS_SECRET, &(struct keys_entry){"SPACE_ID", "you/y", NULL}, &err),
+		&err);
 	world_commit(tx);
 	env = make(world, &repo);
 	assert_string_equal(value_of(&env, "CPU_CORES"), "1");
 	assert_string_equal(value_of(&env, "SPACE_ID"), "me/x");
-	assert_string_equal(value_of(&env, "BOTH"), "secret");
 }
 
 static void writes_no_port_where_it_is_the_usual_one(void **state)

@@ -13,6 +13,8 @@
 #include "base/str.h"
 #include "build/runlog.h"
 #include "hand.h"
+#include "space/keys.h"
+#include "space/wish.h"
 
 static int setup(void **state)
 {
@@ -395,6 +397,106 @@ static void deletes_a_space_that_runs(void **state)
 	app_done(&app);
 }
 
+/* Set a variable as the API does, without telling the loop. */
+static void set_variable(struct hand *hand, const struct repo *repo, const char *key)
+{
+	struct store_tx *tx = world_begin(hand->world);
+	const struct keys keys = {.db = store_tx_db(tx), .repo_id = repo->id};
+	struct err err = ERR_INIT;
+
+	world_ok(keys_set(&keys, KEYS_VARIABLE, &(struct keys_entry){key, "1", NULL}, &err), &err);
+	world_ok(wish_keys(store_tx_db(tx), repo->id, &err), &err);
+	world_commit(tx);
+}
+
+static void makes_one_restart_of_several_changes(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "settle", &app);
+	const struct engine_spec *run;
+
+	for (int i = 0; i < 3; i++) {
+		owned(free) char *key = mem_format("KEY_%d", i);
+
+		set_variable(hand, &repo, key);
+		assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_APP_STARTING);
+		space_loop_wake(hand->loop, repo.id);
+	}
+	hand_wait_stop(hand, hand_submission(hand, 1)->key);
+	run = hand_submission(hand, 2);
+	for (int i = 0; i < 3; i++) {
+		owned(free) char *var = mem_format("KEY_%d=1", i);
+
+		expect_env(run, var);
+	}
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_int_equal(hand_submissions(hand), 3);
+	app_done(&app);
+}
+
+static void settles_also_after_the_hub_was_killed(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "killed", &app);
+
+	hand_stop(hand);
+	set_variable(hand, &repo, "FIRST"); /* the last that the killed hub has done */
+	hand_start(hand);                   /* with an engine whose run is lost */
+	set_variable(hand, &repo, "SECOND");
+	space_loop_wake(hand->loop, repo.id);
+	expect_env(hand_submission(hand, 0), "SECOND=1");
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_int_equal(hand_submissions(hand), 1);
+	app_done(&app);
+}
+
+static void waits_no_longer_where_the_clock_was_set_back(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "clock", &app);
+	struct store_tx *tx;
+	struct store_query *query;
+	struct err err = ERR_INIT;
+
+	set_variable(hand, &repo, "A");
+	tx = world_begin(hand->world);
+	query = store_query(store_tx_db(tx),
+			    "UPDATE spaces SET settles_ms = settles_ms + 86400000");
+	world_ok(store_step(query, &err), &err);
+	store_query_end(query);
+	world_commit(tx);
+	space_loop_wake(hand->loop, repo.id);
+	hand_wait_stop(hand, hand_submission(hand, 1)->key);
+	hand_submission(hand, 2); /* not a day later */
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	app_done(&app);
+}
+
+static void stops_a_paused_app_and_starts_it_by_a_restart(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "pause", &app);
+	struct store_tx *tx = world_begin(hand->world);
+	struct err err = ERR_INIT;
+
+	world_ok(wish_pause(store_tx_db(tx), repo.id, &err), &err);
+	world_commit(tx);
+	space_loop_wake(hand->loop, repo.id);
+	hand_wait_stop(hand, hand_submission(hand, 1)->key);
+	assert_int_equal(hand_ask(hand, "me-pause", NULL), SPACE_WHO_PAUSED);
+	hand_push_app(hand, &repo, &app, "print(2)\n");
+	assert_int_equal(hand_ask(hand, "me-pause", NULL), SPACE_WHO_PAUSED);
+	assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_PAUSED);
+	hand_restart(hand, &repo, false);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_int_equal(hand_submissions(hand), 3);
+	app_done(&app);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -415,6 +517,10 @@ int main(void)
 		TEST(builds_anew_for_a_factory_restart),
 		TEST(deletes_a_space_that_builds),
 		TEST(deletes_a_space_that_runs),
+		TEST(makes_one_restart_of_several_changes),
+		TEST(settles_also_after_the_hub_was_killed),
+		TEST(waits_no_longer_where_the_clock_was_set_back),
+		TEST(stops_a_paused_app_and_starts_it_by_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

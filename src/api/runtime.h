@@ -1,0 +1,25 @@
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "api/call.h"
+#include "base/err.h"
+#include "base/own.h"
+
+/*
+ * The runtime object, which several calls answer with.
+ *
+ * Wire: A10.
+ */
+
+/* space_runtime_json() with all that is known only here. Belongs to the caller. */
+must_check int runtime_json(struct call *call, const struct space *space, json_t **out,
+			    struct err *err);
+
+/* Answer with the runtime of call->repo as it is now. */
+must_check int runtime_answer(struct call *call, struct err *err);
+
+/* Seconds as a number, or as a number in a string, which old command lines send. Missing or null:
+ * *out stays. Errors: ERR_INVALID. */
+must_check int runtime_seconds(const json_t *body, const char *key, int64_t *out, struct err *err);

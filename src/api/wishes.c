@@ -1,0 +1,196 @@
+#include "api/call.h"
+
+#include "api/runtime.h"
+#include "base/mem.h"
+#include "space/wish.h"
+
+/*
+ * What is wished of a Space's run: A10, A11. The answer already shows the stage in transition:
+ * clients stop polling at any other.
+ */
+
+/* A wish that a call has read from its body. */
+struct change {
+	int (*apply)(const struct change *change, struct store_db *db, int64_t repo_id,
+		     struct err *err);
+	const char *action; /* for the audit */
+	const char *detail;
+	const char *text; /* a flavor or a tier */
+	int64_t seconds;
+	const json_t *volumes;
+};
+
+/* In one transaction; what is wished already leaves no trace. */
+static int carry_out(struct call *call, const struct change *change, struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	int changed;
+
+	if (call_change(call, &tx, err) < 0)
+		return -1;
+	changed = change->apply(change, store_tx_db(tx), call->repo.id, err);
+	if (changed <= 0)
+		return changed;
+	if (call_audit(call, tx, change->action, change->detail, err) < 0 ||
+	    store_tx_commit(take(tx), err) < 0)
+		return -1;
+	call_wake(call);
+	return 0;
+}
+
+static int answer_change(struct call *call, const struct change *change, struct err *err)
+{
+	return carry_out(call, change, err) < 0 ? -1 : runtime_answer(call, err);
+}
+
+static int restart(const struct change *change, struct store_db *db, int64_t repo_id,
+		   struct err *err)
+{
+	return space_restart(db, repo_id, change->detail != NULL, err) < 0 ? -1 : 1;
+}
+
+int call_restart(struct call *call, struct err *err)
+{
+	struct change change = {.apply = restart, .action = "space.restart"};
+	bool factory = false;
+
+	if (http_query_bool(call->request, "factory", &factory, err) < 0)
+		return -1;
+	change.detail = factory ? "factory" : NULL;
+	return answer_change(call, &change, err);
+}
+
+static int pause_it(const struct change *change, struct store_db *db, int64_t repo_id,
+		    struct err *err)
+{
+	return wish_pause(db, repo_id, err);
+}
+
+int call_pause(struct call *call, struct err *err)
+{
+	const struct change change = {.apply = pause_it, .action = "space.pause"};
+
+	return answer_change(call, &change, err);
+}
+
+static int set_hardware(const struct change *change, struct store_db *db, int64_t repo_id,
+			struct err *err)
+{
+	return wish_hardware(db, repo_id, change->text, change->seconds, err);
+}
+
+int call_set_hardware(struct call *call, struct err *err)
+{
+	struct change change = {.apply = set_hardware, .action = "space.hardware"};
+	json_t *body;
+
+	if (call_json(call, &body, err) < 0 ||
+	    json_need_text(body, "flavor", &change.text, err) < 0 ||
+	    runtime_seconds(body, "sleepTimeSeconds", &change.seconds, err) < 0)
+		return -1;
+	if (!space_flavor_is_known(change.text))
+		return err_set(err, ERR_INVALID, "unknown hardware \"%.60s\"", change.text);
+	change.detail = change.text;
+	return answer_change(call, &change, err);
+}
+
+static int set_sleep(const struct change *change, struct store_db *db, int64_t repo_id,
+		     struct err *err)
+{
+	return wish_sleep(db, repo_id, change->seconds, err);
+}
+
+int call_set_sleep(struct call *call, struct err *err)
+{
+	struct change change = {.apply = set_sleep, .action = "space.sleeptime"};
+	owned(free) char *detail = NULL;
+	json_t *body;
+
+	if (call_json(call, &body, err) < 0 ||
+	    runtime_seconds(body, "seconds", &change.seconds, err) < 0)
+		return -1;
+	if (change.seconds == 0) /* missing, or nothing to sleep after */
+		return err_set(err, ERR_INVALID, "\"seconds\" must be -1 or at least %d",
+			       SPACE_SLEEP_MIN_S);
+	detail = mem_format("%lld", (long long)change.seconds);
+	change.detail = detail;
+	return answer_change(call, &change, err);
+}
+
+static int set_storage(const struct change *change, struct store_db *db, int64_t repo_id,
+		       struct err *err)
+{
+	return wish_storage(db, repo_id, change->text, err);
+}
+
+int call_set_storage(struct call *call, struct err *err)
+{
+	struct change change = {.apply = set_storage, .action = "space.storage"};
+	json_t *body;
+
+	if (call_json(call, &body, err) < 0 || json_need_text(body, "tier", &change.text, err) < 0)
+		return -1;
+	if (space_storage_rank(change.text) <= 0)
+		return err_set(err, ERR_INVALID, "\"tier\" must be one of [small, medium, large]");
+	change.detail = change.text;
+	return answer_change(call, &change, err);
+}
+
+int call_delete_storage(struct call *call, struct err *err)
+{
+	const struct change change = {
+		.apply = set_storage, .action = "space.storage.delete", .text = ""};
+
+	return answer_change(call, &change, err);
+}
+
+static int set_volumes(const struct change *change, struct store_db *db, int64_t repo_id,
+		       struct err *err)
+{
+	return wish_volumes(db, repo_id, change->volumes, err);
+}
+
+int call_set_volumes(struct call *call, struct err *err)
+{
+	struct change change = {.apply = set_volumes, .action = "space.volumes"};
+	json_t *volumes = NULL;
+	json_t *body;
+
+	if (call_json(call, &body, err) < 0 || json_get_array(body, "volumes", &volumes, err) < 0)
+		return -1;
+	if (!volumes)
+		return err_set(err, ERR_INVALID, "\"volumes\" is missing");
+	change.volumes = volumes;
+	return answer_change(call, &change, err);
+}
+
+int call_delete_volumes(struct call *call, struct err *err)
+{
+	const struct change change = {.apply = set_volumes, .action = "space.volumes.delete"};
+
+	return answer_change(call, &change, err);
+}
+
+int call_dev_mode(struct call *call, struct err *err)
+{
+	bool enabled = false;
+	json_t *body;
+
+	if (call_json(call, &body, err) < 0 || json_get_bool(body, "enabled", &enabled, err) < 0)
+		return -1;
+	if (enabled)
+		return err_set(err, ERR_INVALID, "this hub has no dev mode");
+	return runtime_answer(call, err);
+}
+
+int call_replicas(struct call *call, struct err *err)
+{
+	int64_t replicas = 0;
+	json_t *body;
+
+	if (call_json(call, &body, err) < 0 || json_get_int(body, "replicas", &replicas, err) < 0)
+		return -1;
+	if (replicas != 1)
+		return err_set(err, ERR_INVALID, "\"replicas\" must be 1: a Space runs once here");
+	return runtime_answer(call, err);
+}
