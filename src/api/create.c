@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "space/digest.h"
 
 /*
  * A new repository: A2. The files come first, whole and durable, then the rows in one transaction:
@@ -184,17 +185,29 @@ static int move_files(struct call *call, const char *staged, struct err *err)
 	return file_sync_dir(call->config->dir->fd, "repos", err);
 }
 
+static int read_listing(const struct repo *repo, const char *staged, const char *commit,
+			struct listing *out, struct err *err)
+{
+	owned(git_close) struct git *git = NULL;
+
+	if (git_open(staged, &git, err) < 0)
+		return -1;
+	return digest_read(git, repo, commit, out, err);
+}
+
 static int write_rows(struct call *call, const struct plan *plan, const char *staged,
 		      const char *commit, struct err *err)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
+	owned(listing_done) struct listing listing = {0};
 	struct repo *repo = &call->repo;
 	struct store_db *db;
 
-	if (store_tx_begin(call->config->store, &tx, err) < 0)
+	if (read_listing(repo, staged, commit, &listing, err) < 0 ||
+	    store_tx_begin(call->config->store, &tx, err) < 0)
 		return -1;
 	db = store_tx_db(tx);
-	if (repo_add(db, repo, err) < 0 ||
+	if (repo_add(db, repo, err) < 0 || listing_put(db, repo->id, &listing, err) < 0 ||
 	    (repo->type == REPO_SPACE && space_add(db, repo, &plan->setup, err) < 0))
 		return -1;
 	/* An empty Space has nothing to build; its stage says so until the first push. */

@@ -11,6 +11,17 @@ void listing_done(struct listing *listing)
 	*listing = (struct listing){0};
 }
 
+static int put_sdk(struct store_db *db, int64_t repo_id, const char *sdk, struct err *err)
+{
+	owned(store_query_end) struct store_query *query =
+		store_query(db, "UPDATE repos SET sdk = ? WHERE id = ? AND sdk <> ?");
+
+	store_bind_text(query, sdk);
+	store_bind_int(query, repo_id);
+	store_bind_text(query, sdk);
+	return store_step(query, err) < 0 ? -1 : 0;
+}
+
 int listing_put(struct store_db *db, int64_t repo_id, const struct listing *listing,
 		struct err *err)
 {
@@ -26,13 +37,16 @@ int listing_put(struct store_db *db, int64_t repo_id, const struct listing *list
 	store_bind_text(query, listing->card);
 	store_bind_text(query, listing->tags);
 	store_bind_text(query, listing->links);
-	return store_step(query, err) < 0 ? -1 : 0;
+	if (store_step(query, err) < 0)
+		return -1;
+	return put_sdk(db, repo_id, listing->sdk, err);
 }
 
 int listing_find(struct store_db *db, int64_t repo_id, struct listing *out, struct err *err)
 {
 	owned(store_query_end) struct store_query *query = store_query(
-		db, "SELECT head, title, card, tags, links FROM listings WHERE repo_id = ?");
+		db, "SELECT l.head, l.title, l.card, l.tags, l.links, r.sdk FROM listings l"
+		    " JOIN repos r ON r.id = l.repo_id WHERE l.repo_id = ?");
 	int row;
 
 	store_bind_int(query, repo_id);
@@ -44,5 +58,6 @@ int listing_find(struct store_db *db, int64_t repo_id, struct listing *out, stru
 	out->card = mem_text(store_text(query, 2));
 	out->tags = mem_text(store_text(query, 3));
 	out->links = mem_text(store_text(query, 4));
+	store_copy(query, 5, out->sdk, sizeof(out->sdk));
 	return 1;
 }

@@ -13,6 +13,7 @@
  */
 struct listing {
 	char head[GIT_HEX]; /* the commit of main that it was read from; "" for none */
+	char sdk[16];       /* Spaces: of the card if it states one; kept in the repository's row */
 	char *title;        /* Spaces: of the card */
 	char *card;         /* front matter as JSON, an object */
 	char *tags;         /* one a line */
@@ -25,7 +26,7 @@ static inline void own_listing_done(struct listing *held)
 	listing_done(held);
 }
 
-/* Replace the row of a repository. */
+/* Replace the row of a repository, which exists. */
 must_check int listing_put(struct store_db *db, int64_t repo_id, const struct listing *listing,
 			   struct err *err);
 

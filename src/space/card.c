@@ -416,23 +416,28 @@ static void say(json_t *list, const char *sentence)
 	json_array_append_new(list, item);
 }
 
+bool card_sdk_is_known(const char *sdk)
+{
+	static const char *const sdks[] = {"gradio", "streamlit", "docker", "static"};
+
+	for (size_t i = 0; i < sizeof(sdks) / sizeof(*sdks); i++)
+		if (strcmp(sdk, sdks[i]) == 0)
+			return true;
+	return false;
+}
+
 /* Advice for keys that people get wrong; `data` may be any front matter. */
 static void check_space(const json_t *data, json_t *errors)
 {
-	static const char *const sdks[] = {"gradio", "streamlit", "docker", "static"};
-	const char *sdk = json_string_value(json_object_get(data, "sdk"));
+	const json_t *sdk = json_object_get(data, "sdk");
 
-	for (size_t i = 0; sdk && i < sizeof(sdks) / sizeof(*sdks); i++)
-		if (strcmp(sdk, sdks[i]) == 0)
-			return;
-	if (sdk)
-		say(errors, "\"sdk\" must be one of [gradio, streamlit, docker, static]");
-	else if (json_object_get(data, "sdk"))
+	if (sdk && !json_is_string(sdk))
 		say(errors, "\"sdk\" must be a string");
+	else if (sdk && !card_sdk_is_known(json_string_value(sdk)))
+		say(errors, "\"sdk\" must be one of [gradio, streamlit, docker, static]");
 }
 
-/* Models and data sets have other keys: only the YAML matters there. */
-static int check_other(const char *text, size_t length, json_t **data, struct err *err)
+int card_data(const char *text, size_t length, json_t **out, struct err *err)
 {
 	struct matter matter = {0};
 	bool found;
@@ -440,8 +445,8 @@ static int check_other(const char *text, size_t length, json_t **data, struct er
 	if (find_matter(text, length, &matter, &found, err) < 0)
 		return -1;
 	if (found)
-		return read_matter(matter, data, err);
-	*data = json_object();
+		return read_matter(matter, out, err);
+	*out = json_object();
 	return 0;
 }
 
@@ -452,7 +457,8 @@ void card_check(const char *text, size_t length, enum repo_type type, json_t *er
 	owned(card_done) struct card card = CARD_INIT;
 	struct err err = ERR_INIT;
 
-	if (check_other(text, length, &data, &err) < 0 ||
+	/* Models and data sets have other keys: only the YAML matters there. */
+	if (card_data(text, length, &data, &err) < 0 ||
 	    (type == REPO_SPACE && card_parse(text, length, &card, &err) < 0)) {
 		say(errors, err.text);
 		return;

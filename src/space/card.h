@@ -60,6 +60,15 @@ static inline void own_card_done(struct card *held)
 }
 
 /*
+ * The front matter alone, an object, whatever its values are; empty where there is none.
+ * Errors: ERR_INVALID with the line, ERR_TOO_LARGE.
+ */
+must_check int card_data(const char *text, size_t length, json_t **out, struct err *err);
+
+/* gradio, streamlit, docker or static. */
+bool card_sdk_is_known(const char *sdk);
+
+/*
  * What a person should know before uploading this README: sentences are appended to two arrays.
  * An error is what would make a Space's card unreadable; a warning is advice.
  */
