@@ -8,6 +8,9 @@
 #include "base/mem.h"
 #include "http/request.h"
 
+/* Read at a time of a body that is pulled. */
+enum { PULL_BYTES = 64 << 10 };
+
 static const char default_type[] = "application/json; charset=utf-8";
 
 static void release_body(struct http_answer *answer)
@@ -124,6 +127,16 @@ void http_body_lend(struct http_answer *answer, const char *type, const void *by
 	answer->owner = owner;
 }
 
+void http_body_pull(struct http_answer *answer, const char *type, uint64_t length,
+		    ssize_t (*read)(void *owner, char *room, size_t max),
+		    void (*release)(void *owner), void *owner)
+{
+	begin_body(answer, ANSWER_PULL, type, length);
+	answer->read = read;
+	answer->release = release;
+	answer->owner = owner;
+}
+
 void http_body_file(struct http_answer *answer, const char *type, int fd, uint64_t offset,
 		    uint64_t length)
 {
@@ -169,6 +182,49 @@ static ssize_t read_nothing(void *arg, uint64_t offset, char *room, size_t max)
 	return MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
+/* A body that is read while it is sent: what libmicrohttpd keeps of it. */
+struct source {
+	ssize_t (*read)(void *owner, char *room, size_t max);
+	void (*release)(void *owner);
+	void *owner;
+	uint64_t left;
+};
+
+static ssize_t read_source(void *arg, uint64_t offset, char *room, size_t max)
+{
+	struct source *source = arg;
+	size_t wanted = max < source->left ? max : (size_t)source->left;
+	ssize_t got = source->read(source->owner, room, wanted);
+
+	if (got <= 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	source->left -= (uint64_t)got;
+	return got;
+}
+
+static void free_source(void *arg)
+{
+	struct source *source = arg;
+
+	if (source->release)
+		source->release(source->owner);
+	free(source);
+}
+
+static struct MHD_Response *make_pull(struct http_answer *answer)
+{
+	struct source *source = mem_new(struct source);
+	struct MHD_Response *response;
+
+	*source = (struct source){answer->read, answer->release, answer->owner, answer->length};
+	answer->release = NULL;
+	response = MHD_create_response_from_callback(answer->length, PULL_BYTES, read_source,
+						     source, free_source);
+	if (!response)
+		free_source(source);
+	return response;
+}
+
 static struct MHD_Response *make_body(struct http_answer *answer)
 {
 	static char nothing[1];
@@ -183,6 +239,8 @@ static struct MHD_Response *make_body(struct http_answer *answer)
 		if (response)
 			answer->fd = -1;
 		return response;
+	case ANSWER_PULL:
+		return make_pull(answer);
 	case ANSWER_LENGTH:
 		return MHD_create_response_from_callback(answer->length, 1024, read_nothing, NULL,
 							 NULL);

@@ -10,7 +10,7 @@
  * The inside of struct http_answer: what a handler says through http.h, and how it becomes a
  * response of libmicrohttpd.
  */
-enum answer_body { ANSWER_EMPTY, ANSWER_BYTES, ANSWER_FILE, ANSWER_LENGTH };
+enum answer_body { ANSWER_EMPTY, ANSWER_BYTES, ANSWER_PULL, ANSWER_FILE, ANSWER_LENGTH };
 
 struct answer_header {
 	char *name;
@@ -24,6 +24,7 @@ struct http_answer {
 	enum answer_body body;
 	uint64_t length;
 	const void *bytes;
+	ssize_t (*read)(void *owner, char *room, size_t max);
 	void (*release)(void *owner);
 	void *owner;
 	int fd;

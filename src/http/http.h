@@ -121,6 +121,13 @@ void http_body_take(struct http_answer *answer, const char *type, char *body, si
 /* Bytes that live elsewhere until `release(owner)`. */
 void http_body_lend(struct http_answer *answer, const char *type, const void *bytes, size_t length,
 		    void (*release)(void *owner), void *owner);
+/*
+ * Bytes that are asked for while they are sent: `read` puts up to `max` into `room` and says how
+ * many; 0 and less cut the connection, for the client was promised `length`.
+ */
+void http_body_pull(struct http_answer *answer, const char *type, uint64_t length,
+		    ssize_t (*read)(void *owner, char *room, size_t max),
+		    void (*release)(void *owner), void *owner);
 /* Bytes offset … offset+length-1 of a descriptor, which is taken over. */
 void http_body_file(struct http_answer *answer, const char *type, int fd, uint64_t offset,
 		    uint64_t length);

@@ -41,6 +41,32 @@ static int answer_lent(struct http_request *request, struct http_answer *answer,
 	return 0;
 }
 
+/* A byte more each time, up to the length that was promised or to `owner`'s end. */
+static ssize_t read_more(void *owner, char *room, size_t max)
+{
+	static atomic_int calls;
+	size_t count = (size_t)(atomic_fetch_add(&calls, 1) % 7) + 1;
+
+	if (owner != lent)
+		return -1;
+	if (count > max)
+		count = max;
+	memset(room, 'p', count);
+	return (ssize_t)count;
+}
+
+static int answer_pulled(struct http_request *request, struct http_answer *answer, struct err *err)
+{
+	http_body_pull(answer, "text/plain", 100000, read_more, release, lent);
+	return 0;
+}
+
+static int answer_damaged(struct http_request *request, struct http_answer *answer, struct err *err)
+{
+	http_body_pull(answer, "text/plain", 100000, read_more, NULL, NULL);
+	return 0;
+}
+
 static int answer_file(struct http_request *request, struct http_answer *answer, struct err *err)
 {
 	int fd = memfd_create("file", MFD_CLOEXEC);
@@ -101,6 +127,8 @@ static const struct http_route routes[] = {
 	{.method = HTTP_GET, .pattern = "/nothing", .handle = answer_nothing},
 	{.method = HTTP_GET, .pattern = "/taken", .handle = answer_taken},
 	{.method = HTTP_GET, .pattern = "/lent", .handle = answer_lent},
+	{.method = HTTP_GET, .pattern = "/pulled", .handle = answer_pulled},
+	{.method = HTTP_GET, .pattern = "/damaged", .handle = answer_damaged},
 	{.method = HTTP_GET, .pattern = "/file", .handle = answer_file},
 	{.method = HTTP_GET, .pattern = "/empty-file", .handle = answer_empty_file},
 	{.method = HTTP_GET, .pattern = "/length", .handle = answer_length},
@@ -197,6 +225,28 @@ static void lends_bytes_until_they_are_sent(void **state)
 	assert_int_equal(atomic_load(&releases), before + 1);
 }
 
+static void pulls_what_it_sends(void **state)
+{
+	int before = atomic_load(&releases);
+	owned(free) char *answer = ask("GET", "/pulled", "");
+	const char *body = wire_body(answer);
+
+	assert_header(answer, "Content-Length", "100000");
+	assert_int_equal(strlen(body), 100000);
+	assert_int_equal(strspn(body, "p"), 100000);
+	while (atomic_load(&releases) == before) /* as above */
+		;
+	assert_int_equal(atomic_load(&releases), before + 1);
+}
+
+static void cuts_what_can_not_be_read_to_its_end(void **state)
+{
+	owned(free) char *answer = ask("GET", "/damaged", "");
+
+	assert_header(answer, "Content-Length", "100000");
+	assert_string_equal(wire_body(answer), "");
+}
+
 static void sends_a_part_of_a_file(void **state)
 {
 	owned(free) char *answer = ask("GET", "/file", "");
@@ -288,6 +338,8 @@ int main(void)
 		cmocka_unit_test(says_200_without_a_body_unless_told),
 		cmocka_unit_test(has_the_headers_that_all_have),
 		cmocka_unit_test(lends_bytes_until_they_are_sent),
+		cmocka_unit_test(pulls_what_it_sends),
+		cmocka_unit_test(cuts_what_can_not_be_read_to_its_end),
 		cmocka_unit_test(sends_a_part_of_a_file),
 		cmocka_unit_test(head_has_the_headers_of_get_and_no_body),
 		cmocka_unit_test(a_length_without_bytes_is_cut),
