@@ -261,7 +261,8 @@ static int squash(struct git *git, const char *ref, const struct change_meta *me
 	int found = inner_head(git, ref, &head, err);
 
 	if (found == 0)
-		return err_set(err, ERR_NO_REVISION, "no branch %.200s", ref);
+		return err_set(err, ERR_NO_REVISION, "no branch %.200s",
+			       ref + strlen(prefixes[REFS_BRANCH]));
 	if (found < 0)
 		return -1;
 	if (git_commit_lookup(&commit, git->repo, &head) < 0)

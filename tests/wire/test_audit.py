@@ -38,6 +38,29 @@ def test_each_change_is_written_down(hub, rows):
     ]
 
 
+def test_each_reference_is_written_down(hub, rows):
+    repo = {"name": "referred", "organization": "acme"}
+    assert hub.call("POST", "/api/repos/create", "writer", repo).status == 200
+    head = hub.call("GET", "/api/models/acme/referred", "writer").json()["sha"]
+    before = len(rows())
+    target = "/api/models/acme/referred"
+    assert hub.call("POST", target + "/branch/a%2Fb", "writer", {}).status == 200
+    assert hub.call("POST", target + "/branch/a%2Fb", "boss", {"overwrite": True}).status == 200
+    assert hub.call("POST", target + "/tag/main", "writer", {"tag": "v1"}).status == 200
+    answer = hub.call("POST", target + "/super-squash/main", "writer", {"message": "x"})
+    squashed = answer.json()["commitOid"]
+    assert hub.call("DELETE", target + "/tag/v1", "boss").status == 200
+    assert hub.call("DELETE", target + "/branch/a%2Fb", "boss").status == 200
+    assert [(who, action, detail) for who, action, _, detail in rows()[before:]] == [
+        ("writer", "branch.create", f"a/b {head}"),
+        ("boss", "branch.overwrite", f"a/b {head}"),
+        ("writer", "tag.create", f"v1 {head}"),
+        ("writer", "branch.squash", f"main {squashed}"),
+        ("boss", "tag.delete", "v1"),
+        ("boss", "branch.delete", "a/b"),
+    ]
+
+
 def test_no_secret_is_written_down(hub, rows):
     body = {"name": "secretive", "type": "space", "sdk": "gradio"}
     body["secrets"] = [{"key": "K", "value": "very-secret-value"}]

@@ -63,6 +63,16 @@ def make(hub, kind, private):
     return "acme/" + name
 
 
+numbers = itertools.count()
+
+
+def make_what_is_deleted(hub, path):
+    if "/branch/" in path:
+        assert hub.call("POST", path, "boss", {"overwrite": True}).status == 200
+    if "/tag/" in path:
+        assert hub.call("POST", path, "boss", {"tag": "main"}).status in (200, 409)
+
+
 def request_of(method, target, pattern, kind, name):
     """A request that the row takes, as path and body."""
     path = pattern.replace("{id}", name).replace("{rev}", "main").replace("{path}", "a.txt")
@@ -76,6 +86,12 @@ def request_of(method, target, pattern, kind, name):
         return path, commit_lines(file_line("b.txt", "b"))
     if "/preupload/" in path:
         return path, {"files": [{"path": "b.txt", "size": 1}]}
+    if "/branch/" in path:
+        return path.replace("/main", "/side"), {"overwrite": True}
+    if "/tag/" in path:
+        return path, {"tag": f"v{next(numbers)}"}
+    if "/super-squash/" in path:
+        return path, {"message": "x"}
     if "/validate-yaml" in path:
         return path, {"content": "x", "repoType": "model"}
     if path.rsplit("/", 1)[1] in WISHES:
@@ -121,6 +137,8 @@ def test_row(hub, row):
         name = make(hub, kind, private)
         path, body = request_of(method, target, pattern, kind, name)
         want = expected(right, target, private, user)
+        if method == "DELETE":
+            make_what_is_deleted(hub, path)
         refused = method != "GET" and want != "yes"
         before = hub.state() if refused else None
         answer = hub.call(method, path, user, body)
