@@ -67,6 +67,14 @@ static int make_private(struct info *info, json_t **out, struct err *err)
 	return 0;
 }
 
+static int make_gated(struct info *info, json_t **out, struct err *err)
+{
+	const char *gated = info->call->repo.gated;
+
+	*out = *gated ? json_string(gated) : json_false();
+	return 0;
+}
+
 static int make_false(struct info *info, json_t **out, struct err *err)
 {
 	*out = json_false();
@@ -242,8 +250,8 @@ static const struct field fields[] = {
 	{"downloads", MODELS | DATASETS, true, true, make_zero},
 	{"downloadsAllTime", MODELS | DATASETS, false, true, make_zero},
 	{"evalResults", MODELS, false, true, make_nothing},
-	{"gated", MODELS | DATASETS, true, true, make_false},
-	{"gated", SPACES, true, false, make_false},
+	{"gated", MODELS | DATASETS, true, true, make_gated},
+	{"gated", SPACES, true, false, make_gated},
 	{"gguf", MODELS, false, true, make_nothing},
 	{"gitalyUid", ALL, false, true, make_nothing},
 	{"host", SPACES, true, false, make_host},

@@ -141,6 +141,18 @@ int repo_add(struct store_db *db, struct repo *repo, struct err *err)
 	return 0;
 }
 
+int repo_set_access(struct store_db *db, const struct repo *repo, struct err *err)
+{
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "UPDATE repos SET is_private = ?, is_protected = ?, gated = ? WHERE id = ?");
+
+	store_bind_int(query, repo->is_private);
+	store_bind_int(query, repo->is_protected);
+	store_bind_text(query, repo->gated);
+	store_bind_int(query, repo->id);
+	return run(query, err);
+}
+
 int repo_remove(struct store_db *db, int64_t id, struct err *err)
 {
 	owned(store_query_end) struct store_query *query =

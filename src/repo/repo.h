@@ -50,5 +50,7 @@ must_check int repo_by_id(struct store_db *db, int64_t id, struct repo *out, str
  * sdk; fills the rest.
  * Errors: ERR_EXISTS. */
 must_check int repo_add(struct store_db *db, struct repo *repo, struct err *err);
+/* Store is_private, is_protected and gated. */
+must_check int repo_set_access(struct store_db *db, const struct repo *repo, struct err *err);
 must_check int repo_remove(struct store_db *db, int64_t id, struct err *err);
 must_check int repo_touch(struct store_db *db, int64_t id, int64_t modified_ms, struct err *err);

@@ -269,6 +269,7 @@ static void write_route(struct life *life, const struct space *space, uint32_t a
 	life->handover_ms = 0;
 	life->address = address;
 	life->port = port;
+	life->is_private = space->is_private;
 	life->routed = route_set(life->loop->config.route, space->slug,
 				 address ? ROUTE_RUNNING : ROUTE_ASK,
 				 space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC, address, port,
@@ -297,7 +298,7 @@ void life_route(struct life *life, const struct life_view *view)
 		life->who = SPACE_WHO_STARTING; /* questions are kept until then */
 		return;
 	}
-	if (moves || !life->routed || life->handover_ms)
+	if (moves || !life->routed || life->handover_ms || life->is_private != space->is_private)
 		write_route(life, space, address, port);
 	life->who = row && !space->is_private ? SPACE_WHO_ADDRESS : who_of(space);
 	/* The last Space to be read decides for all names that nobody has. */

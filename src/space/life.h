@@ -84,6 +84,7 @@ struct life {
 	enum space_who who;
 	uint32_t address; /* where visitors are routed, 0: nowhere */
 	uint16_t port;
+	bool is_private;     /* as the table says */
 	bool routed;         /* the table of routes says the same */
 	int64_t handover_ms; /* since when visitors are handed to another address; 0: they are not
 			      */

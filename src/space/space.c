@@ -189,6 +189,11 @@ int64_t space_sleep_of(const char *flavor, int64_t wanted_s)
 	return wanted_s ? wanted_s : -1;
 }
 
+static bool app_is_private(const struct repo *repo)
+{
+	return repo->is_private && !repo->is_protected;
+}
+
 static int add_row(struct store_db *db, const struct repo *repo, const struct space_setup *setup,
 		   const char *slug, struct err *err)
 {
@@ -208,7 +213,7 @@ static int add_row(struct store_db *db, const struct repo *repo, const struct sp
 	store_bind_int(query, repo->owner_id);
 	store_bind_int(query, repo->creator_id);
 	store_bind_text(query, setup->sdk);
-	store_bind_int(query, repo->is_private && !repo->is_protected);
+	store_bind_int(query, app_is_private(repo));
 	store_bind_text(query, flavor);
 	store_bind_int(query, space_sleep_of(flavor, setup->sleep_s));
 	store_bind_text(query, setup->storage ? setup->storage : "");
@@ -403,6 +408,16 @@ int space_restart(struct store_db *db, int64_t repo_id, bool factory, struct err
 		space.build_log++;
 	}
 	return space_write_wish(db, &space, STAGE_EVENT_RESTARTED, false, err);
+}
+
+int space_set_access(struct store_db *db, const struct repo *repo, struct err *err)
+{
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "UPDATE spaces SET is_private = ? WHERE repo_id = ? AND deleting = 0");
+
+	store_bind_int(query, app_is_private(repo));
+	store_bind_int(query, repo->id);
+	return store_step(query, err) < 0 ? -1 : 0;
 }
 
 int space_delete(struct store_db *db, int64_t repo_id, struct err *err)

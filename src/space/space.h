@@ -129,6 +129,8 @@ must_check int space_pushed(struct store_db *db, int64_t repo_id, const char *co
 			    struct err *err);
 /* Restart, or build anew where `factory`; ends a pause. */
 must_check int space_restart(struct store_db *db, int64_t repo_id, bool factory, struct err *err);
+/* Who may visit the app is said by the repository. No wish: nothing starts anew. */
+must_check int space_set_access(struct store_db *db, const struct repo *repo, struct err *err);
 /* The repository is about to go: stage DELETING; the loop stops its runs and forgets the row. */
 must_check int space_delete(struct store_db *db, int64_t repo_id, struct err *err);
 

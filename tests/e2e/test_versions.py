@@ -9,6 +9,7 @@ import time
 import urllib.parse
 
 import apps
+from front import wait_until
 from hub import ROOT, fetch
 
 VISITORS = 4
@@ -201,3 +202,15 @@ def test_private_space_and_unknown_name_answer_404(hub):
     hub.wait_stage("hidden", "RUNNING")
     assert hub.visit("hidden").status == 404
     assert fetch(f"http://me-nobody.localhost:{hub.port}/").status == 404
+
+
+def test_a_change_of_visibility_reaches_visitors(hub):
+    hub.create("shown")
+    hub.commit("shown", apps.plain("shown"))
+    hub.wait_stage("shown", "RUNNING")
+    settings = "/api/spaces/me/shown/settings"
+    for visibility, status in (("private", 404), ("protected", 200), ("private", 404), ("public", 200)):
+        assert hub.call("PUT", settings, {"visibility": visibility}).json["visibility"] == visibility
+        wait_until(lambda: hub.visit("shown").status == status, f"{visibility} gives {status}")
+        code = hub.call("GET", "/api/spaces/me/shown", token=None).status
+        assert code == (200 if visibility == "public" else 401)

@@ -29,11 +29,15 @@ def test_each_change_is_written_down(hub, rows):
     answer = hub.call("POST", "/api/spaces/acme/demo/commit/main", "writer", lines)
     commit = answer.json()["commitOid"]
     assert hub.call("POST", "/api/spaces/acme/demo/restart?factory=true", "writer").status == 200
+    for visibility in ("protected", "protected"):  # the second time changes nothing
+        body = {"visibility": visibility, "gated": "auto"}
+        assert hub.call("PUT", "/api/spaces/acme/demo/settings", "writer", body).status == 200
     assert hub.call("DELETE", "/api/repos/delete", "boss", space).status == 200
     assert rows()[before:] == [
         ("writer", "repo.create", "spaces/acme/demo", "public"),
         ("writer", "repo.commit", "spaces/acme/demo", commit),
         ("writer", "space.restart", "spaces/acme/demo", "factory"),
+        ("writer", "repo.settings", "spaces/acme/demo", "protected gated:auto"),
         ("boss", "repo.delete", "spaces/acme/demo", ""),
     ]
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "build/runlog.h"
 #include "engine/fake.h"
 #include "repo/change.h"
+#include "route/lookup.h"
 #include "space/runrow.h"
 
 enum { LIMIT_MS = 30 * 1000 };
@@ -200,6 +202,18 @@ void hand_delete(struct hand *hand, const struct repo *repo)
 	space_loop_wake(hand->loop, repo->id);
 }
 
+void hand_set_access(struct hand *hand, struct repo *repo, bool is_private, bool is_protected)
+{
+	struct store_tx *tx = world_begin(hand->world);
+	struct err err = ERR_INIT;
+
+	repo->is_private = is_private;
+	repo->is_protected = is_protected;
+	world_ok(space_set_access(store_tx_db(tx), repo, &err), &err);
+	world_commit(tx);
+	space_loop_wake(hand->loop, repo->id);
+}
+
 struct space hand_wait(struct hand *hand, const struct repo *repo, enum stage stage)
 {
 	int64_t since_ms = clock_mono_ms();
@@ -368,6 +382,34 @@ enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port)
 	if (port)
 		*port = asking.port;
 	return asking.who;
+}
+
+void hand_wait_who(struct hand *hand, const char *slug, enum space_who who)
+{
+	int64_t since_ms = clock_mono_ms();
+
+	while (hand_ask(hand, slug, NULL) != who)
+		if (!go_on(hand, since_ms))
+			fail_msg("%s never becomes %d", slug, who);
+}
+
+enum route_access hand_access(struct hand *hand, const char *slug)
+{
+	owned(free) char *path = mem_format("%s/run/routes", hand->world->path);
+	owned(close) int fd = open(path, O_RDWR | O_CLOEXEC);
+	size_t size = sizeof(struct route_table);
+	struct route_table *table = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	struct route_entry *entry;
+	struct route_target target = {0};
+	struct route_key key = {0};
+
+	assert_ptr_not_equal(table, MAP_FAILED);
+	assert_true(route_key_init(&key, slug, strlen(slug)));
+	entry = route_find(table, &key);
+	assert_non_null(entry);
+	assert_true(route_read(entry, &key, &target));
+	munmap(table, size);
+	return target.access;
 }
 
 static void *answer_visitors(void *arg)

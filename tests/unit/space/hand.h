@@ -39,6 +39,9 @@ void hand_push(struct hand *hand, const struct repo *repo, const char *card, con
 void hand_restart(struct hand *hand, const struct repo *repo, bool factory);
 void hand_delete(struct hand *hand, const struct repo *repo);
 
+/* Change who may visit the app, as the API does. */
+void hand_set_access(struct hand *hand, struct repo *repo, bool is_private, bool is_protected);
+
 /* Wait until the Space shows a stage; the test fails after long enough. */
 struct space hand_wait(struct hand *hand, const struct repo *repo, enum stage stage);
 /* Wait until the row is gone. */
@@ -58,6 +61,11 @@ void hand_end_app(struct hand *hand, const struct engine_spec *spec, int status,
 
 /* Ask who serves a name, and wait for the answer. */
 enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port);
+
+/* Wait until that is the answer. */
+void hand_wait_who(struct hand *hand, const char *slug, enum space_who who);
+/* What the table of routes says to nginx. */
+enum route_access hand_access(struct hand *hand, const char *slug);
 
 /* An app: it answers HTTP on a port of 127.0.0.1. */
 struct app {

@@ -107,6 +107,26 @@ static void shows_a_private_space_to_nobody(void **state)
 	app_done(&app);
 }
 
+static void a_change_of_visibility_reaches_the_running_app(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "seen", &app);
+
+	hand_wait_who(hand, "me-seen", SPACE_WHO_ADDRESS);
+	assert_int_equal(hand_access(hand, "me-seen"), ROUTE_PUBLIC);
+	hand_set_access(hand, &repo, true, false);
+	hand_wait_who(hand, "me-seen", SPACE_WHO_UNKNOWN);
+	assert_int_equal(hand_access(hand, "me-seen"), ROUTE_PRIVATE);
+	hand_set_access(hand, &repo, true, true);
+	hand_wait_who(hand, "me-seen", SPACE_WHO_ADDRESS);
+	assert_int_equal(hand_access(hand, "me-seen"), ROUTE_PUBLIC);
+	/* Nothing was started anew for it. */
+	assert_int_equal(hand_submissions(hand), 2);
+	assert_int_equal(hand_stops(hand, hand_submission(hand, 1)->key), 0);
+	app_done(&app);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -116,6 +136,7 @@ int main(void)
 		TEST(goes_on_with_what_was_wished_while_it_was_away),
 		TEST(stops_a_run_that_no_row_knows),
 		TEST(shows_a_private_space_to_nobody),
+		TEST(a_change_of_visibility_reaches_the_running_app),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
