@@ -100,40 +100,83 @@ static int body_namespace(struct call *call, const char **out, struct err *err)
 	return json_get_text(body, "organization", out, err);
 }
 
-static int admit_named(struct call *call, struct store_db *db, struct err *err)
+/* The repository that a body names. `full_name` is for free(). */
+static int body_repo(struct call *call, const char **namespace, char **full_name, struct err *err)
 {
-	owned(free) char *full_name = NULL;
 	const char *type_name = NULL;
-	const char *namespace;
 	const char *name;
 
-	if (body_namespace(call, &namespace, err) < 0 ||
+	if (body_namespace(call, namespace, err) < 0 ||
 	    json_need_text(call->body, "name", &name, err) < 0 ||
 	    json_get_text(call->body, "type", &type_name, err) < 0 ||
 	    repo_type_parse(type_name, &call->repo.type, err) < 0)
 		return -1;
-	full_name = mem_format("%s/%s", namespace, name);
+	*full_name = mem_format("%s/%s", *namespace, name);
+	return 0;
+}
+
+static int admit_named(struct call *call, struct store_db *db, struct err *err)
+{
+	owned(free) char *full_name = NULL;
+	const char *namespace;
+
+	if (body_repo(call, &namespace, &full_name, err) < 0)
+		return -1;
 	return find_allowed(call, db, call->row->right, full_name, &call->repo, err);
 }
 
-/* Whether a foreign namespace exists is no different to who may not create in it. */
+/* 1 yes, 0 no, -1 failed. */
+static int may_create(struct call *call, struct store_db *db, struct err *err)
+{
+	const struct auth_target target = {
+		.owner_id = call->owner.id,
+		.full_name = call->owner.name,
+	};
+
+	if (auth_check(db, &call->actor, call->row->right, &target, err) == 0)
+		return 1;
+	return err->kind == ERR_DENIED ? 0 : -1;
+}
+
+/* Does one read what is private in the namespace of call->owner, if only by this name? As above. */
+static int may_look(struct call *call, struct store_db *db, const char *full_name, struct err *err)
+{
+	const struct auth_target target = {
+		.owner_id = call->owner.id,
+		.full_name = full_name,
+		.is_private = true,
+	};
+
+	if (auth_check(db, &call->actor, AUTH_REPO_READ, &target, err) == 0)
+		return 1;
+	return err->kind == ERR_NO_REPO ? 0 : -1;
+}
+
+/*
+ * That a name is taken is said before all else (A2), to readers of the namespace too: call->repo is
+ * that repository then. Whether a foreign namespace exists is no different to who may not create in
+ * it.
+ */
 static int admit_namespace(struct call *call, struct store_db *db, struct err *err)
 {
-	struct auth_target target = {0};
+	owned(free) char *full_name = NULL;
+	struct repo there = {0};
 	const char *namespace;
-	int found;
+	int known, creates, looks;
 
-	if (body_namespace(call, &namespace, err) < 0)
+	if (body_repo(call, &namespace, &full_name, err) < 0)
 		return -1;
-	found = account_find(db, namespace, &call->owner, err);
-	if (found < 0)
+	known = account_find(db, namespace, &call->owner, err);
+	creates = known > 0 ? may_create(call, db, err) : known;
+	looks = creates == 0 && known > 0 ? may_look(call, db, full_name, err) : creates;
+	if (known < 0 || creates < 0 || looks < 0)
 		return -1;
-	target.owner_id = call->owner.id;
-	target.full_name = call->owner.name;
-	if (found > 0 && auth_check(db, &call->actor, call->row->right, &target, err) == 0)
+	if (looks > 0 && repo_find(db, call->repo.type, full_name, &there, err) < 0)
+		return -1;
+	if (there.id != 0)
+		call->repo = there;
+	if (creates > 0 || there.id != 0)
 		return 0;
-	if (found > 0 && err->kind != ERR_DENIED)
-		return -1;
 	return err_set(err, ERR_DENIED,
 		       "you don't have the right to create in the namespace \"%s\"", namespace);
 }

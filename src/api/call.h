@@ -29,8 +29,9 @@ enum call_target {
 	TARGET_MODEL, /* {id} */
 	TARGET_DATASET,
 	TARGET_SPACE,
-	TARGET_NAMESPACE, /* `organization` of the JSON body; missing or null: the caller's own */
-	TARGET_NAMED,     /* `organization`, `name` and `type` of the JSON body */
+	TARGET_NAMED, /* `organization`, `name` and `type` of the JSON body; no organization: one's
+			 own */
+	TARGET_NAMESPACE, /* that organization; the name may be free or taken */
 };
 
 struct call;
@@ -60,7 +61,7 @@ struct call {
 	struct http_answer *answer; /* NULL while a body streams in */
 	struct actor actor;
 	struct account owner; /* TARGET_NAMESPACE */
-	struct repo repo;     /* TARGET_TYPED … TARGET_SPACE, TARGET_NAMED */
+	struct repo repo;     /* of all others but TARGET_NONE; of TARGET_NAMESPACE, if taken */
 	const char *path;     /* behind {rev}, "" for none: see call_revision() */
 	json_t *body;         /* an object, for TARGET_NAMESPACE and TARGET_NAMED; else NULL */
 	void *state;          /* of the row's stream */

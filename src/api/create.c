@@ -7,6 +7,7 @@
 #include "api/runtime.h"
 #include "api/seed.h"
 #include "api/url.h"
+#include "api/visibility.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -25,50 +26,23 @@ struct plan {
 	const char *template; /* full name of a Space, or NULL */
 };
 
-/* Which repository; enough to say whether it exists. */
 static int read_name(struct call *call, struct err *err)
 {
 	struct repo *repo = &call->repo;
-	const char *type = NULL;
+	const char *fault;
 	const char *name;
 
-	if (json_need_text(call->body, "name", &name, err) < 0 ||
-	    json_get_text(call->body, "type", &type, err) < 0 ||
-	    repo_type_parse(type, &repo->type, err) < 0)
+	if (json_need_text(call->body, "name", &name, err) < 0)
 		return -1;
-	if (!name_is_valid(name))
-		return err_set(err, ERR_INVALID,
-			       "\"%.100s\" is no name for a repository: use letters, digits, '-', "
-			       "'_' and '.'",
-			       name);
+	fault = name_fault(name);
+	if (fault)
+		return err_set(err, ERR_INVALID, "\"%.100s\" is no name for a repository: %s", name,
+			       fault);
 	snprintf(repo->name, sizeof(repo->name), "%s", name);
 	snprintf(repo->owner, sizeof(repo->owner), "%s", call->owner.name);
 	snprintf(repo->full_name, sizeof(repo->full_name), "%s/%s", repo->owner, repo->name);
 	repo->owner_id = call->owner.id;
 	repo->creator_id = call->actor.user_id;
-	return 0;
-}
-
-/* `visibility` is the newer word and wins; `private` null is as good as absent (E). */
-static int read_visibility(struct call *call, struct err *err)
-{
-	const char *visibility = NULL;
-	struct repo *repo = &call->repo;
-
-	repo->is_private = call->owner.type == ACCOUNT_ORG && call->owner.private_by_default;
-	if (json_get_bool(call->body, "private", &repo->is_private, err) < 0 ||
-	    json_get_text(call->body, "visibility", &visibility, err) < 0)
-		return -1;
-	if (!visibility)
-		return 0;
-	if (strcmp(visibility, "protected") == 0 && repo->type != REPO_SPACE)
-		return err_set(err, ERR_INVALID, "only spaces can be protected");
-	if (strcmp(visibility, "public") != 0 && strcmp(visibility, "private") != 0 &&
-	    strcmp(visibility, "protected") != 0)
-		return err_set(err, ERR_INVALID,
-			       "\"visibility\" must be one of [public, private, protected]");
-	repo->is_private = strcmp(visibility, "public") != 0;
-	repo->is_protected = strcmp(visibility, "protected") == 0;
 	return 0;
 }
 
@@ -109,7 +83,8 @@ static int read_plan(struct call *call, struct plan *plan, struct err *err)
 	plan->seed.name = call->repo.name;
 	plan->seed.author = call->actor.name;
 	plan->setup.vault = call->config->vault;
-	if (read_visibility(call, err) < 0 ||
+	call->repo.is_private = call->owner.type == ACCOUNT_ORG && call->owner.private_by_default;
+	if (visibility_read(call->body, &call->repo, err) < 0 ||
 	    (call->repo.type == REPO_SPACE && read_space(call->body, plan, err) < 0) ||
 	    json_get_text(call->body, "license", &plan->seed.license, err) < 0 ||
 	    json_get_array(call->body, "files", &files, err) < 0)
@@ -142,7 +117,7 @@ static int answer_created(struct call *call)
 	return 0;
 }
 
-/* 1: it exists, and call->repo is that one; 0: it doesn't. */
+/* 1: it exists by now, and call->repo is that one; 0: it doesn't. */
 static int find_existing(struct call *call, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
@@ -214,7 +189,7 @@ static int write_rows(struct call *call, const struct plan *plan, const char *st
 	if (repo->type == REPO_SPACE && seed_has_files(&plan->seed) &&
 	    space_pushed(db, repo->id, commit, err) < 0)
 		return -1;
-	if (call_audit(call, tx, "repo.create", repo->is_private ? "private" : "public", err) < 0 ||
+	if (call_audit(call, tx, "repo.create", visibility_name(repo), err) < 0 ||
 	    move_files(call, staged, err) < 0)
 		return -1;
 	return store_tx_commit(take(tx), err);
@@ -249,19 +224,16 @@ static int make(struct call *call, const struct plan *plan, struct err *err)
 	return -1;
 }
 
-/* Whether it exists comes before all other checks: hf upload calls create each time (A2). */
+/* That it exists comes before all other checks: hf upload calls create each time (A2). */
 int call_create(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *template = NULL;
 	struct plan plan = {0};
-	int exists;
 
-	if (read_name(call, err) < 0)
-		return -1;
-	exists = find_existing(call, err);
-	if (exists != 0)
-		return exists < 0 ? -1 : answer_exists(call);
-	if (read_plan(call, &plan, err) < 0 || open_template(call, &plan, &template, err) < 0)
+	if (call->repo.id != 0)
+		return answer_exists(call);
+	if (read_name(call, err) < 0 || read_plan(call, &plan, err) < 0 ||
+	    open_template(call, &plan, &template, err) < 0)
 		return -1;
 	plan.seed.template = template;
 	if (make(call, &plan, err) < 0) {

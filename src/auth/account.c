@@ -113,8 +113,11 @@ static bool is_one_line(const char *text)
 
 static int check_wanted(const struct account *wanted, struct err *err)
 {
-	if (!name_is_valid(wanted->name))
-		return err_set(err, ERR_INVALID, "\"%s\" is no valid name", wanted->name);
+	const char *fault = name_fault(wanted->name);
+
+	if (fault)
+		return err_set(err, ERR_INVALID, "\"%s\" is no valid name: %s", wanted->name,
+			       fault);
 	if (name_is_taken(wanted->name))
 		return err_set(err, ERR_INVALID, "the hub itself needs the name %s", wanted->name);
 	if (!is_one_line(wanted->fullname))

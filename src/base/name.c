@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 enum { PATH_LEVELS_MAX = 64, COMPONENT_MAX = 255 };
+_Static_assert(NAME_MAX_LENGTH == 96, "name_fault() says so");
 _Static_assert(NAME_PATH_MAX == 1024 && PATH_LEVELS_MAX == 64 && COMPONENT_MAX == 255,
 	       "name_path_fault() says so");
 
@@ -15,21 +16,28 @@ static bool is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-bool name_is_valid(const char *name)
+/* What clients refuse (Wire: A2), each with its sentence. */
+const char *name_fault(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length < 1 || length > NAME_MAX_LENGTH || str_ends(name, ".git"))
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		bool edge = i == 0 || i == length - 1;
+	if (length == 0)
+		return "it is empty";
+	if (length > NAME_MAX_LENGTH)
+		return "it has more than 96 characters";
+	for (size_t i = 0; i < length; i++)
+		if (!is_alnum(name[i]) && !strchr("_.-", name[i]))
+			return "use letters, digits, '-', '_' and '.'";
+	if (strchr(".-", name[0]) || strchr(".-", name[length - 1]))
+		return "it starts or ends with '-' or '.'";
+	if (strstr(name, "--") || strstr(name, ".."))
+		return "it has \"--\" or \"..\" in it";
+	return str_ends(name, ".git") ? "it ends with \".git\"" : NULL;
+}
 
-		if (is_alnum(name[i]) || name[i] == '_')
-			continue;
-		if ((name[i] != '-' && name[i] != '.') || edge || name[i] == name[i + 1])
-			return false;
-	}
-	return true;
+bool name_is_valid(const char *name)
+{
+	return !name_fault(name);
 }
 
 /*

@@ -12,6 +12,9 @@ enum { NAME_MAX_LENGTH = 96, NAME_ROOM = 97, FULL_NAME_ROOM = 2 * 97 };
  * not ending in ".git". */
 bool name_is_valid(const char *name);
 
+/* Why a name is not valid, as "it ends with .git"; NULL where it is. */
+const char *name_fault(const char *name);
+
 /*
  * A path inside of a repository: relative, no empty, "." or ".." component, none that some machine
  * takes for ".git", no backslash, no control character, valid UTF-8, at most 1024 bytes, 64 levels

@@ -35,6 +35,27 @@ static void bad_names(void **state)
 	}
 }
 
+static void a_bad_name_is_told_its_rule(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *fault;
+	} names[] = {
+		{"", "it is empty"},
+		{"a/b", "use letters, digits, '-', '_' and '.'"},
+		{"a\n", "use letters, digits, '-', '_' and '.'"},
+		{"-a", "it starts or ends with '-' or '.'"},
+		{"a.", "it starts or ends with '-' or '.'"},
+		{"a--b", "it has \"--\" or \"..\" in it"},
+		{"a..b", "it has \"--\" or \"..\" in it"},
+		{"a.git", "it ends with \".git\""},
+	};
+
+	assert_null(name_fault("a.b"));
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_string_equal(name_fault(names[i].name), names[i].fault);
+}
+
 static void names_have_a_length(void **state)
 {
 	char name[NAME_ROOM + 1];
@@ -44,6 +65,7 @@ static void names_have_a_length(void **state)
 	assert_true(name_is_valid(name));
 	name[NAME_MAX_LENGTH] = 'x';
 	name[NAME_MAX_LENGTH + 1] = '\0';
+	assert_string_equal(name_fault(name), "it has more than 96 characters");
 	assert_false(name_is_valid(name));
 }
 
@@ -195,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_names),
 		cmocka_unit_test(bad_names),
+		cmocka_unit_test(a_bad_name_is_told_its_rule),
 		cmocka_unit_test(names_have_a_length),
 		cmocka_unit_test(good_paths),
 		cmocka_unit_test(bad_paths),
