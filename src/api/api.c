@@ -102,6 +102,8 @@ struct api *api_new(const struct api_config *config)
 	struct api *api = mem_new(struct api);
 
 	api->config = *config;
+	api->config.shelf = shelf_new();
+	api->config.kept = kept_new(LIMITS_KEPT);
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		api->data[i] = (struct route_data){.row = &rows[i], .api = api};
 		api->routes[i] = (struct http_route){
@@ -118,6 +120,10 @@ struct api *api_new(const struct api_config *config)
 
 void api_free(struct api *api)
 {
+	if (!api)
+		return;
+	kept_free(api->config.kept);
+	shelf_free(api->config.shelf);
 	free(api);
 }
 

@@ -5,8 +5,10 @@
 
 #include "base/datadir.h"
 #include "base/err.h"
+#include "base/kept.h"
 #include "base/own.h"
 #include "http/http.h"
+#include "repo/shelf.h"
 #include "space/vault.h"
 #include "store/store.h"
 
@@ -27,6 +29,10 @@ struct api_config {
 	/* A Space's wish has changed: look at it soon. From any thread; must not block. */
 	void (*wake)(void *arg, int64_t repo_id);
 	void *arg;
+
+	/* Made by api_new(); whoever calls it leaves them out. */
+	struct shelf *shelf; /* open repositories */
+	struct kept *kept;   /* bodies of answers that can't change, such as a commit's tree */
 };
 
 /* `config` is copied. */

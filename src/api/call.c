@@ -1,10 +1,8 @@
 #include "api/call.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "store/audit.h"
 
@@ -228,9 +226,7 @@ int call_git(struct call *call, struct git **out, struct err *err)
 {
 	owned(free) char *path = datadir_path(call->config->dir, "repos/%s.git", call->repo.hex);
 
-	if (!file_exists(AT_FDCWD, path))
-		return err_set(err, ERR_NO_REPO, "%s is gone", call->repo.full_name);
-	return git_open(path, out, err);
+	return shelf_open(call->config->shelf, path, out, err);
 }
 
 int call_revision(struct call *call, struct git *git, char commit[static GIT_HEX], struct err *err)

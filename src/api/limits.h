@@ -38,5 +38,6 @@ enum {
 	LIMITS_TITLE = 1024,              /* bytes of a commit's title */
 	LIMITS_DESCRIPTION = 64 << 10,    /* bytes of its description */
 	LIMITS_LICENSE = 64,              /* bytes of a license's identifier */
-	LIMITS_MESSAGE = 400,             /* bytes of X-Error-Message, one line of ASCII */
+	LIMITS_KEPT = 8 << 20, /* bytes of answers in memory; a full tree page has 90 kB */
+	LIMITS_MESSAGE = 400,  /* bytes of X-Error-Message, one line of ASCII */
 };

@@ -76,23 +76,60 @@ static void add_next(struct call *call, const struct tree_query *query, const ch
 	page_next(call, path, cursor);
 }
 
+/* In front of a kept page, one character: does another one follow? */
+enum { LAST_PAGE = '.', MORE_PAGES = '+' };
+
+static int make_page(struct git *git, const struct tree_query *query, const char *commit,
+		     const char *path, char **out, struct err *err)
+{
+	owned(json_decref) json_t *entries = json_array();
+	owned(free) char *text = NULL;
+	struct slice slice = {.entries = entries, .skip = query->cursor, .limit = query->limit};
+
+	if (git_walk(git, commit, path, query->recursive, add_entry, &slice, err) < 0)
+		return -1;
+	text = json_text(entries);
+	*out = mem_format("%c%s", slice.more ? MORE_PAGES : LAST_PAGE, text);
+	return 0;
+}
+
+/* A commit never changes, and neither does what is said of its files. */
+static int find_page(struct call *call, struct git *git, const struct tree_query *query,
+		     const char *commit, struct kept_text **out, struct err *err)
+{
+	owned(free) char *key =
+		mem_format("tree %s %s %d %lld %lld %s", call->repo.hex, commit, query->recursive,
+			   (long long)query->limit, (long long)query->cursor, call->path);
+	char *text;
+
+	*out = kept_find(call->config->kept, key);
+	if (*out)
+		return 0;
+	if (make_page(git, query, commit, call->path, &text, err) < 0)
+		return -1;
+	*out = kept_put(call->config->kept, key, text, strlen(text));
+	return 0;
+}
+
+static void release_page(void *page)
+{
+	kept_unref(page);
+}
+
 int call_tree(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
-	owned(json_decref) json_t *entries = json_array();
+	struct kept_text *page;
 	struct tree_query query;
 	char commit[GIT_HEX];
-	struct slice slice;
 
 	if (read_query(call, &query, err) < 0 || call_git(call, &git, err) < 0 ||
-	    call_revision(call, git, commit, err) < 0)
+	    call_revision(call, git, commit, err) < 0 ||
+	    find_page(call, git, &query, commit, &page, err) < 0)
 		return -1;
-	slice = (struct slice){.entries = entries, .skip = query.cursor, .limit = query.limit};
-	if (git_walk(git, commit, call->path, query.recursive, add_entry, &slice, err) < 0)
-		return -1;
-	if (slice.more)
+	if (page->bytes[0] == MORE_PAGES)
 		add_next(call, &query, commit);
-	answer_json(call->answer, take(entries));
+	http_body_lend(call->answer, NULL, page->bytes + 1, page->length - 1, release_page, page);
 	return 0;
 }
 

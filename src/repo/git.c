@@ -11,6 +11,8 @@
 #include "base/mem.h"
 #include "base/name.h"
 #include "repo/inner.h"
+#include "repo/shelf.h"
+#include "repo/sizes.h"
 
 /* Shortest abbreviation of an id that clients send (Wire: B2 `parentCommit`). */
 enum { ABBREVIATION_MIN = 5 };
@@ -19,6 +21,9 @@ enum { ABBREVIATION_MIN = 5 };
 enum { REVISION_MAX = 255 };
 
 enum { NESTING_MAX = 256 };
+
+/* What libgit2 keeps of objects that it has read, and the largest tree among them. */
+enum { OBJECTS_MAX_BYTES = 8 << 20, TREE_MAX_BYTES = 256 << 10 };
 
 static bool setup_done;
 
@@ -39,6 +44,12 @@ static void setup(void)
 		return;
 	/* zlib's checksum finds a damaged file; a SHA-1 over each read would halve the speed. */
 	if (git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0) < 0)
+		return;
+	/* Of libgit2's own: objects of open repositories. It would take 256 MiB, but no large tree.
+	 */
+	if (git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)OBJECTS_MAX_BYTES) < 0 ||
+	    git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_TREE,
+			     (size_t)TREE_MAX_BYTES) < 0)
 		return;
 	setup_done = true;
 }
@@ -110,14 +121,20 @@ int git_open(const char *path, struct git **out, struct err *err)
 	return 0;
 }
 
-void git_close(struct git *git)
+void inner_free(struct git *git)
 {
-	if (!git)
-		return;
 	git_odb_free(git->odb);
 	git_repository_free(git->repo);
 	free(git->path);
 	free(git);
+}
+
+void git_close(struct git *git)
+{
+	if (git && git->shelf)
+		shelf_return(git);
+	else if (git)
+		inner_free(git);
 }
 
 /* Revisions */
@@ -286,18 +303,30 @@ static bool is_foreign(const git_tree_entry *entry)
 	return type != GIT_OBJECT_BLOB && type != GIT_OBJECT_TREE;
 }
 
+static int find_size(struct git *git, const git_oid *id, size_t *out, struct err *err)
+{
+	git_object_t type;
+
+	if (git->sizes && sizes_find(git->sizes, id, out))
+		return 0;
+	if (git_odb_read_header(out, &type, git->odb, id) < 0)
+		return inner_fail(err, "read the size of a file");
+	if (git->sizes)
+		sizes_keep(git->sizes, id, *out);
+	return 0;
+}
+
 /* All of an entry but its path. */
 static int entry_fill(struct git *git, const git_tree_entry *entry, struct git_entry *out,
 		      struct err *err)
 {
 	const git_oid *id = git_tree_entry_id(entry);
-	git_object_t type;
 	size_t size = 0;
 
 	out->is_dir = git_tree_entry_type(entry) == GIT_OBJECT_TREE;
 	git_oid_tostr(out->oid, sizeof(out->oid), id);
-	if (!out->is_dir && git_odb_read_header(&size, &type, git->odb, id) < 0)
-		return inner_fail(err, "read the size of a file");
+	if (!out->is_dir && find_size(git, id, &size, err) < 0)
+		return -1;
 	out->size = size;
 	return 0;
 }

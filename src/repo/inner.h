@@ -12,6 +12,7 @@
 #include <git2/repository.h>
 #include <git2/sys/odb_backend.h>
 #include <git2/tree.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/own.h"
@@ -25,8 +26,18 @@
 struct git {
 	git_repository *repo;
 	git_odb *odb;
-	char *path; /* of the bare repository, without a slash at the end */
+	char *path;          /* of the bare repository, without a slash at the end */
+	struct sizes *sizes; /* NULL, or known sizes of files */
+	/* Of the shelf that it comes from, or NULL; see shelf.h. */
+	struct shelf *shelf;
+	struct git *next;
+	int64_t returned_ms;
+	dev_t dev; /* of the folder that was opened */
+	ino_t ino;
 };
+
+/* Close for good, shelf or not. */
+void inner_free(struct git *git);
 
 /* Prepare libgit2 once per process. Called by everything that makes a `struct git`. */
 must_check int inner_setup(struct err *err);
