@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/limits.h"
+#include "api/path.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -51,6 +52,8 @@ static const struct answer_row no_repo_anonymous = {401, "RepoNotFound",
 
 static const struct answer_row *find_row(const struct http_request *request, enum err_kind kind)
 {
+	if (kind == ERR_NO_ROUTE && path_names_short_repo(http_path(request)))
+		kind = ERR_NO_REPO;
 	if (kind == ERR_NO_REPO && !http_header(request, "Authorization"))
 		return &no_repo_anonymous;
 	return &rows[kind];

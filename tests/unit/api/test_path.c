@@ -31,11 +31,38 @@ static void says_what_is_wrong(void **state)
 				      "it has a component \"..\"");
 }
 
+static void knows_names_of_one_part(void **state)
+{
+	static const char *const good[] = {"/api/models/gpt2",
+					   "/api/datasets/squad",
+					   "/api/models/gpt2/revision/main",
+					   "/api/models/gpt2/tree/a",
+					   "/gpt2/resolve/main/config.json",
+					   "/gpt2/raw/main/x"};
+	static const char *const bad[] = {"",
+					  "/",
+					  "/api/models/",
+					  "/api/models/me/x",
+					  "/api/nothing/x",
+					  "/api/repos/create",
+					  "/resolve/main",
+					  "/gpt2",
+					  "/gpt2/blob/main/x"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (!path_names_short_repo(good[i]))
+			fail_msg("%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (path_names_short_repo(bad[i]))
+			fail_msg("%s", bad[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_paths_that_people_use),
 		cmocka_unit_test(says_what_is_wrong),
+		cmocka_unit_test(knows_names_of_one_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
