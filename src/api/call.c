@@ -313,3 +313,16 @@ void call_wake(struct call *call)
 	if (call->config->wake)
 		call->config->wake(call->config->arg, call->repo.id);
 }
+
+int call_refuse_pull(const struct call *call, struct err *err)
+{
+	bool create_pr = false;
+
+	if (http_query_bool(call->request, "create_pr", &create_pr, err) < 0)
+		return -1;
+	if (create_pr)
+		return err_set(err, ERR_INVALID,
+			       "pull requests are not supported yet: commit to a branch, without "
+			       "create_pr");
+	return 0;
+}

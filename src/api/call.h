@@ -115,6 +115,12 @@ must_check int call_audit(struct call *call, struct store_tx *tx, const char *ac
 /* Tell the space loop that the wish of call->repo has changed. */
 void call_wake(struct call *call);
 
+/*
+ * Uploads may ask for a pull request instead of a change of the branch. There are none yet, and a
+ * branch must not change instead. Errors: ERR_INVALID for `create_pr`.
+ */
+must_check int call_refuse_pull(const struct call *call, struct err *err);
+
 /* The functions of all rows. */
 #define ROUTE(method, pattern, right, target, body_max, name) \
 	int call_##name(struct call *call, struct err *err);

@@ -23,18 +23,19 @@ struct upload {
 	char *description;
 };
 
+/* JavaScript copies files without saying a word; git would show a commit without a title. */
+static const char title_default[] = "Update files";
+
 static int take_header(void *arg, const struct ndjson_header *header, struct err *err)
 {
 	struct upload *upload = arg;
 
-	if (!header->summary[0])
-		return err_set(err, ERR_INVALID, "\"summary\" must not be empty");
 	if (strlen(header->summary) > LIMITS_TITLE)
 		return err_set(err, ERR_TOO_LARGE, "a summary may have %d bytes", LIMITS_TITLE);
 	if (strlen(header->description) > LIMITS_DESCRIPTION)
 		return err_set(err, ERR_TOO_LARGE, "a description may have %d bytes",
 			       LIMITS_DESCRIPTION);
-	upload->title = mem_text(header->summary);
+	upload->title = mem_text(header->summary[0] ? header->summary : title_default);
 	upload->description = mem_text(header->description);
 	if (header->parent && header->parent[0])
 		return change_expect(upload->change, header->parent, err);
@@ -114,14 +115,9 @@ static const struct ndjson_ops upload_ops = {
 static int upload_begin(struct call *call, struct err *err)
 {
 	struct upload *upload = mem_new(struct upload);
-	bool create_pr = false;
 
 	call->state = upload;
-	if (http_query_bool(call->request, "create_pr", &create_pr, err) < 0)
-		return -1;
-	if (create_pr)
-		return err_set(err, ERR_INVALID, "pull requests are not supported yet");
-	if (call_git(call, &upload->git, err) < 0 ||
+	if (call_refuse_pull(call, err) < 0 || call_git(call, &upload->git, err) < 0 ||
 	    change_begin(upload->git, http_param(call->request, "rev"), &upload->change, err) < 0)
 		return -1;
 	change_limit_file(upload->change, LIMITS_REGULAR_FILE);

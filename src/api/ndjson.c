@@ -329,7 +329,7 @@ static int end_lfs_file(struct ndjson *ndjson, struct err *err)
 				     err);
 }
 
-static const struct kind kind_header = {"header", BIT(FIELD_SUMMARY), false, end_header};
+static const struct kind kind_header = {"header", 0, false, end_header};
 static const struct kind kind_file = {
 	"file", BIT(FIELD_PATH) | BIT(FIELD_CONTENT) | BIT(FIELD_ENCODING), true, end_file};
 static const struct kind kind_deleted_file = {"deletedFile", BIT(FIELD_PATH), true,

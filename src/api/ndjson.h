@@ -26,9 +26,9 @@ enum {
 };
 
 struct ndjson_header {
-	const char *summary;
-	const char *description; /* "" where there is none */
-	const char *parent;      /* `parentCommit`; NULL where none was stated */
+	const char *summary; /* "" where there is none, as for the next */
+	const char *description;
+	const char *parent; /* `parentCommit`; NULL where none was stated */
 };
 
 /* Strings live during the call. Each returns -1 with *err to end the parse with that error. */

@@ -9,7 +9,10 @@
 
 /*
  * How is each file to be sent, and is it there already? B1. Every file travels inside of the commit
- * (B5, strategy 1): it works with all clients of all versions and needs no set-up on their side.
+ * (B5, strategy 1): it works with all clients of all versions and needs no set-up on their side. So
+ * neither its sample nor `gitAttributes` decide anything. A file that is too large for that is
+ * refused here, where each client prints our sentence; "lfs" would send each of them to another
+ * address that is not served, and the newest show no text from there.
  */
 
 struct preupload {
@@ -51,6 +54,7 @@ static int load_ignore(struct preupload *preupload, const json_t *body, struct e
 static int answer_file(struct preupload *preupload, const json_t *file, json_t *answers,
 		       struct err *err)
 {
+	const char *sample = NULL;
 	struct git_entry entry;
 	int64_t size = -1;
 	bool ignored;
@@ -61,7 +65,8 @@ static int answer_file(struct preupload *preupload, const json_t *file, json_t *
 	if (!json_is_object(file))
 		return err_set(err, ERR_INVALID, "\"files\" must hold objects");
 	if (json_need_text(file, "path", &path, err) < 0 || path_check(path, err) < 0 ||
-	    json_get_int(file, "size", &size, err) < 0)
+	    json_get_int(file, "size", &size, err) < 0 ||
+	    json_get_text(file, "sample", &sample, err) < 0)
 		return -1;
 	if (size < 0)
 		return err_set(err, ERR_INVALID, "%.200s: \"size\" must be a number of bytes",
@@ -69,8 +74,9 @@ static int answer_file(struct preupload *preupload, const json_t *file, json_t *
 	ignored = preupload->ignore && ignore_match(preupload->ignore, path);
 	if (size > LIMITS_REGULAR_FILE && !ignored)
 		return err_set(err, ERR_TOO_LARGE,
-			       "%.200s has %lld bytes: a file may have at most %d MiB", path,
-			       (long long)size, LIMITS_REGULAR_FILE_MIB);
+			       "%.200s has %lld bytes: a file may have at most %d MiB here, leave "
+			       "it out or split it",
+			       path, (long long)size, LIMITS_REGULAR_FILE_MIB);
 	answer = json_pack("{s:s, s:s, s:b}", "path", path, "uploadMode", "regular", "shouldIgnore",
 			   ignored);
 	json_array_append_new(answers, answer);
@@ -85,12 +91,15 @@ int call_preupload(struct call *call, struct err *err)
 {
 	owned(preupload_done) struct preupload preupload = {0};
 	owned(json_decref) json_t *answers = json_array();
+	const char *attributes = NULL;
 	json_t *files = NULL;
 	json_t *body;
 	json_t *file;
 	size_t i;
 
-	if (call_json(call, &body, err) < 0 || json_get_array(body, "files", &files, err) < 0)
+	if (call_refuse_pull(call, err) < 0 || call_json(call, &body, err) < 0 ||
+	    json_get_array(body, "files", &files, err) < 0 ||
+	    json_get_text(body, "gitAttributes", &attributes, err) < 0)
 		return -1;
 	if (!files)
 		return err_set(err, ERR_INVALID, "\"files\" is needed");

@@ -135,6 +135,13 @@ static void takes_what_javascript_sends(void **state)
 	       "header(m||-)\nopen hello!! close(a)\ndelete(b)\n");
 }
 
+static void a_header_may_say_nothing(void **state)
+{
+	expect("{\"key\":\"header\",\"value\":{}}\n"
+	       "{\"key\":\"deletedFile\",\"value\":{\"path\":\"b\"}}",
+	       "header(||-)\ndelete(b)\n");
+}
+
 static void takes_members_in_any_order(void **state)
 {
 	static const char calls[] = NOTED "open hello close(a)\n";
@@ -383,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_what_python_sends),
 		cmocka_unit_test(takes_what_javascript_sends),
+		cmocka_unit_test(a_header_may_say_nothing),
 		cmocka_unit_test(takes_members_in_any_order),
 		cmocka_unit_test(deletes_the_former_name_before_the_new_one_is_put),
 		cmocka_unit_test(tolerates_blank_lines_and_unknown_members_of_values),
