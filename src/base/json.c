@@ -2,12 +2,50 @@
 
 #include <assert.h>
 
+/* Where a string that begins at `at` ends: at its second quotation mark, or at the text's end. */
+static const char *skip_string(const char *at, const char *end)
+{
+	for (at++; at < end && *at != '"'; at++)
+		at += *at == '\\' && at + 1 < end;
+	return at;
+}
+
+/* Count what the parser would make, before it does. What is no JSON is left to it. */
+static int check_shape(const char *text, size_t length, struct err *err)
+{
+	const char *end = text + length;
+	size_t values = 1;
+	size_t depth = 0;
+
+	for (const char *at = text; at < end; at++) {
+		if (*at == '"') {
+			at = skip_string(at, end);
+		} else if (*at == '[' || *at == '{') {
+			depth++;
+			values++;
+		} else if (*at == ']' || *at == '}') {
+			depth -= depth > 0;
+		} else if (*at == ',') {
+			values++;
+		}
+		if (depth > JSON_DEPTH_MAX)
+			return err_set(err, ERR_INVALID, "the JSON has more than %d levels",
+				       JSON_DEPTH_MAX);
+		if (values > JSON_VALUES_MAX)
+			return err_set(err, ERR_TOO_LARGE, "the JSON has more than %d values",
+				       JSON_VALUES_MAX);
+	}
+	return 0;
+}
+
 int json_parse(const char *text, size_t length, json_t **out, struct err *err)
 {
 	json_error_t problem;
-	json_t *value =
-		json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
+	json_t *value;
 
+	if (check_shape(text, length, err) < 0)
+		return -1;
+	value = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &problem);
 	if (!value)
 		return err_set(err, ERR_INVALID, "not JSON at line %d, column %d: %s", problem.line,
 			       problem.column, problem.text);

@@ -11,8 +11,14 @@
 DEFINE_OWNED(json_t *, json_decref);
 
 /*
+ * What is parsed at all. A parsed value needs forty times the two bytes that may stand for it, and
+ * a level of nesting a frame of the parser's stack; no client comes near either number.
+ */
+enum { JSON_VALUES_MAX = 100000, JSON_DEPTH_MAX = 64 };
+
+/*
  * Parse a whole text. Duplicate keys, NUL in strings and text behind the value are refused.
- * Errors: ERR_INVALID with line and column.
+ * Errors: ERR_INVALID with line and column, or for the depth; ERR_TOO_LARGE for the values.
  */
 must_check int json_parse(const char *text, size_t length, json_t **out, struct err *err);
 

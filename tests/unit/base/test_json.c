@@ -61,16 +61,62 @@ static void errors_name_the_place(void **state)
 	assert_null(strchr(err.text, '\n'));
 }
 
+/* `times` arrays in each other. */
+static struct str nested(int times)
+{
+	struct str text = str_new(2 * (size_t)times);
+
+	for (int i = 0; i < times; i++)
+		str_add_char(&text, '[');
+	for (int i = 0; i < times; i++)
+		str_add_char(&text, ']');
+	return text;
+}
+
 static void nesting_has_a_limit(void **state)
 {
-	owned(str_done) struct str deep = str_new(200000);
+	owned(str_done) struct str most = nested(JSON_DEPTH_MAX);
+	owned(str_done) struct str deep = nested(JSON_DEPTH_MAX + 1);
+	owned(json_decref) json_t *value = parse(most.data);
 
-	for (int i = 0; i < 100000; i++)
-		str_add_char(&deep, '[');
+	assert_true(json_is_array(value));
 	refuse(deep.data, deep.length);
-	for (int i = 0; i < 100000; i++)
-		str_add_char(&deep, ']');
-	refuse(deep.data, deep.length);
+	refuse(deep.data, deep.length / 2);
+}
+
+static void values_are_counted_before_they_are_made(void **state)
+{
+	owned(str_done) struct str text = str_new(3 * JSON_VALUES_MAX + 10);
+	owned(json_decref) json_t *value = NULL;
+	struct err err = ERR_INIT;
+	json_t *none = NULL;
+
+	/* The array itself, one value, and one for each comma. */
+	str_add(&text, "[0");
+	for (int i = 0; i < JSON_VALUES_MAX - 2; i++)
+		str_add(&text, ",0");
+	str_add(&text, "]");
+	value = parse(text.data);
+	assert_int_equal(json_array_size(value), JSON_VALUES_MAX - 1);
+	text.data[text.length - 1] = ',';
+	str_add(&text, "0]");
+	assert_int_equal(json_parse(text.data, text.length, &none, &err), -1);
+	assert_int_equal(err.kind, ERR_TOO_LARGE);
+}
+
+static void what_is_in_a_string_is_not_counted(void **state)
+{
+	owned(str_done) struct str text = str_new(4 * JSON_VALUES_MAX);
+	owned(json_decref) json_t *value = NULL;
+
+	str_add(&text, "[\"\\\\\", \"\\\"");
+	for (int i = 0; i < JSON_VALUES_MAX; i++)
+		str_add(&text, "[,{");
+	str_add(&text, "\"]");
+	value = parse(text.data);
+	assert_int_equal(json_array_size(value), 2);
+	refuse_text("\"");
+	refuse_text("\"\\");
 }
 
 static void text_is_compact_ascii(void **state)
@@ -173,6 +219,8 @@ int main(void)
 		cmocka_unit_test(bad_texts_are_refused),
 		cmocka_unit_test(errors_name_the_place),
 		cmocka_unit_test(nesting_has_a_limit),
+		cmocka_unit_test(values_are_counted_before_they_are_made),
+		cmocka_unit_test(what_is_in_a_string_is_not_counted),
 		cmocka_unit_test(text_is_compact_ascii),
 		cmocka_unit_test(fields_are_read),
 		cmocka_unit_test(missing_and_null_keep_the_default),
