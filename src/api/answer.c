@@ -77,7 +77,7 @@ void answer_error(const struct http_request *request, const struct err *err,
 	owned(free) char *line = answer_line(text);
 
 	if (row->status >= 500)
-		log_error("api.failed", "path=%s kind=%s error=%s", http_path(request),
+		log_error("api.failed", "path=%.300s kind=%s error=%s", http_path(request),
 			  err_kind_name(err->kind), err->text);
 	http_status(answer, row->status);
 	if (row->code)

@@ -255,7 +255,7 @@ static void on_completed(void *arg, struct MHD_Connection *connection, void **co
 	if (!request)
 		return;
 	end_stream(request);
-	log_debug("http.request", "method=%s path=%s status=%d bytes=%llu ms=%lld%s",
+	log_debug("http.request", "method=%s path=%.300s status=%d bytes=%llu ms=%lld%s",
 		  request_method_name(request), request->path, request->status,
 		  (unsigned long long)request->sent,
 		  (long long)(clock_mono_ms() - request->began_ms),

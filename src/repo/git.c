@@ -145,6 +145,8 @@ static int peel_reference(struct git *git, const char *name, git_oid *out, struc
 	owned(git_reference_free) git_reference *reference = NULL;
 	owned(git_object_free) git_object *commit = NULL;
 
+	if (strlen(name) > REVISION_MAX)
+		return 0; /* longer than a file's name: the lookup would fail, not find nothing */
 	if (strstr(name, "//"))
 		return 0; /* libgit2 would take it for one slash: a second name of a branch */
 	int rc = git_reference_lookup(&reference, git->repo, name);

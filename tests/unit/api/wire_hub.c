@@ -21,6 +21,7 @@
  *
  *     wire_hub SOCKET DIRECTORY      prints "ready" when it listens
  *     wire_hub --dump-routes         prints the rows of routes.def: method, right, target, pattern
+ *     wire_hub --dump-limits         the same: method, pattern, bytes of the longest body
  */
 struct person {
 	const char *name;
@@ -203,6 +204,16 @@ static void dump_routes(void)
 #undef STREAM
 }
 
+static void dump_limits(void)
+{
+#define ROUTE(method, pattern, right, target, body_max, name) \
+	printf("%s %s %llu\n", #method, pattern, (unsigned long long)(body_max));
+#define STREAM ROUTE
+#include "api/routes.def"
+#undef ROUTE
+#undef STREAM
+}
+
 int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
@@ -212,8 +223,13 @@ int main(int argc, char **argv)
 		dump_routes();
 		return 0;
 	}
+	if (argc == 2 && strcmp(argv[1], "--dump-limits") == 0) {
+		dump_limits();
+		return 0;
+	}
 	if (argc != 3) {
-		fprintf(stderr, "usage: wire_hub SOCKET DIRECTORY | --dump-routes\n");
+		fprintf(stderr,
+			"usage: wire_hub SOCKET DIRECTORY | --dump-routes | --dump-limits\n");
 		return 2;
 	}
 	/* Before any thread, so that all of them leave these to sigwait(). */
