@@ -97,7 +97,8 @@ def request_of(method, target, pattern, kind, name):
     if "/validate-yaml" in path:
         return path, {"content": "x", "repoType": "model"}
     if path.rsplit("/", 1)[1] in WISHES:
-        return path, WISHES[path.rsplit("/", 1)[1]]
+        wish = WISHES[path.rsplit("/", 1)[1]]
+        return path, {"key": wish["key"]} if method == "DELETE" and "key" in wish else wish
     if "/tree/" in path:
         path = path.replace("/a.txt", "")
     return path, ({"paths": ["a.txt"]} if method == "POST" else None)
