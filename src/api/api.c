@@ -4,6 +4,7 @@
 #include "api/call.h"
 #include "api/limits.h"
 #include "base/mem.h"
+#include "repo/history.h"
 
 /* nginx lets no larger body through to us. */
 #define ROUTE(method, pattern, right, target, body_max, name) \
@@ -104,6 +105,7 @@ struct api *api_new(const struct api_config *config)
 	api->config = *config;
 	api->config.shelf = shelf_new();
 	api->config.kept = kept_new(LIMITS_KEPT);
+	api->config.histories = history_memory_new(LIMITS_HISTORY_MEMORY);
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		api->data[i] = (struct route_data){.row = &rows[i], .api = api};
 		api->routes[i] = (struct http_route){
@@ -124,6 +126,7 @@ void api_free(struct api *api)
 		return;
 	kept_free(api->config.kept);
 	shelf_free(api->config.shelf);
+	history_memory_free(api->config.histories);
 	free(api);
 }
 

@@ -33,6 +33,7 @@ struct api_config {
 	/* Made by api_new(); whoever calls it leaves them out. */
 	struct shelf *shelf; /* open repositories */
 	struct kept *kept;   /* bodies of answers that can't change, such as a commit's tree */
+	struct history_memory *histories; /* the order of commits */
 };
 
 /* `config` is copied. */

@@ -29,6 +29,7 @@ enum {
 	LIMITS_TREE_PAGE = 1000,          /* entries of one page of a tree (B7) */
 	LIMITS_COMMITS_PAGE = 100,        /* entries of one page of a history (B8) */
 	LIMITS_HISTORY = 100000,          /* commits that are counted; about 15 µs each */
+	LIMITS_HISTORY_MEMORY = 16 << 20, /* bytes of counted histories that are remembered */
 	LIMITS_REFS = 10000,              /* branches of a repository, and as many tags */
 	LIMITS_EXPAND = 64,               /* `expand` values of one query */
 	LIMITS_SIBLINGS = 100000,         /* files that an info lists; the rest is in the tree */
