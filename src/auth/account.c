@@ -26,6 +26,11 @@ const char *account_member_name(enum account_member member)
 	return member_names[member];
 }
 
+const char *account_title(const struct account *account)
+{
+	return account->fullname[0] ? account->fullname : account->name;
+}
+
 int account_member_parse(const char *text, enum account_member *out, struct err *err)
 {
 	for (enum account_member m = ACCOUNT_MEMBER_READ; m <= ACCOUNT_MEMBER_ADMIN; m++) {
@@ -247,4 +252,39 @@ int account_each_org(struct store_db *db, int64_t user_id,
 		each(arg, &org, member);
 	}
 	return row;
+}
+
+int account_each_member(struct store_db *db, int64_t org_id, const char *after,
+			const struct account_each *each, struct err *err)
+{
+	owned(store_query_end) struct store_query *q = store_query(
+		db, "SELECT " COLUMNS ", m.role FROM members m JOIN accounts a ON a.id = m.user_id "
+		    "WHERE m.org_id = ? AND a.name > ? ORDER BY a.name");
+	int row;
+
+	store_bind_int(q, org_id);
+	store_bind_text(q, after);
+	while ((row = store_step(q, err)) > 0) {
+		struct account user;
+		enum account_member member = ACCOUNT_MEMBER_NONE;
+
+		read_account(q, &user);
+		if (account_member_parse(store_text(q, COLUMN_COUNT), &member, err) < 0)
+			return -1;
+		if (!each->call(each->arg, &user, member))
+			return 0;
+	}
+	return row;
+}
+
+int account_count_members(struct store_db *db, int64_t org_id, int64_t *out, struct err *err)
+{
+	owned(store_query_end) struct store_query *q =
+		store_query(db, "SELECT count(*) FROM members WHERE org_id = ?");
+
+	store_bind_int(q, org_id);
+	if (store_step(q, err) < 0)
+		return -1;
+	*out = store_int(q, 0);
+	return 0;
 }

@@ -30,6 +30,9 @@ struct account {
 	int64_t created_ms;
 };
 
+/* What people call it: the full name, or the name where there is none. Borrowed. */
+const char *account_title(const struct account *account);
+
 /* Role of a user in an organisation; what each may do is the table in auth.c. */
 enum account_member {
 	ACCOUNT_MEMBER_NONE,
@@ -70,3 +73,15 @@ must_check int account_each_org(struct store_db *db, int64_t user_id,
 				void (*each)(void *arg, const struct account *org,
 					     enum account_member member),
 				void *arg, struct err *err);
+
+/* Stops where it returns false. */
+struct account_each {
+	bool (*call)(void *arg, const struct account *user, enum account_member member);
+	void *arg;
+};
+
+/* Every member of an organisation by name, behind the name `after`; "" for all. */
+must_check int account_each_member(struct store_db *db, int64_t org_id, const char *after,
+				   const struct account_each *each, struct err *err);
+must_check int account_count_members(struct store_db *db, int64_t org_id, int64_t *out,
+				     struct err *err);

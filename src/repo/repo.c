@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/mem.h"
 
 static const struct {
 	const char *name;
@@ -103,6 +104,31 @@ int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *er
 
 	store_bind_int(query, id);
 	return find_row(query, out, err);
+}
+
+int repo_count(struct store_db *db, int64_t owner_id, const struct store_condition *visible,
+	       struct repo_counts *out, struct err *err)
+{
+	owned(free) char *sql = mem_format("SELECT r.type, count(*) FROM repos r WHERE "
+					   "r.owner_id = ? AND %s GROUP BY r.type",
+					   visible->sql);
+	owned(store_query_end) struct store_query *query = store_query(db, sql);
+	struct repo_counts counts = {0};
+	int row;
+
+	store_bind_int(query, owner_id);
+	store_bind_condition(query, visible);
+	while ((row = store_step(query, err)) > 0) {
+		enum repo_type type;
+
+		if (repo_type_parse(store_text(query, 0), &type, err) < 0)
+			return -1;
+		counts.of[type] = store_int(query, 1);
+	}
+	if (row < 0)
+		return -1;
+	*out = counts;
+	return 0;
 }
 
 /* Run a statement that gives no row. */

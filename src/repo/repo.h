@@ -46,6 +46,14 @@ must_check int repo_find(struct store_db *db, enum repo_type type, const char *f
 			 struct repo *out, struct err *err);
 must_check int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *err);
 
+/* Repositories of an owner by type, of those that a condition over rows of `repos r` lets pass. */
+struct repo_counts {
+	int64_t of[REPO_SPACE + 1];
+};
+must_check int repo_count(struct store_db *db, int64_t owner_id,
+			  const struct store_condition *visible, struct repo_counts *out,
+			  struct err *err);
+
 /* Add the row: needs type, owner_id, owner, name, is_private, is_protected, creator_id,
  * sdk; fills the rest.
  * Errors: ERR_EXISTS. */

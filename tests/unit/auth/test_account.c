@@ -197,6 +197,69 @@ static void organisations_of_a_user_come_by_name(void **state)
 	assert_string_equal(none.text, "");
 }
 
+struct crowd {
+	struct list list;
+	size_t most;
+	size_t count;
+};
+
+static bool note_member(void *arg, const struct account *user, enum account_member member)
+{
+	struct crowd *crowd = arg;
+
+	note_org(&crowd->list, user, member);
+	return ++crowd->count < crowd->most;
+}
+
+static void members_come_by_name_behind_another_as_long_as_wanted(void **state)
+{
+	static const struct {
+		const char *after;
+		size_t most;
+		const char *expected;
+	} cases[] = {
+		{"", 9, "ada:read Bob:admin cyd:write "},
+		{"ADA", 9, "Bob:admin cyd:write "},
+		{"", 2, "ada:read Bob:admin "},
+		{"cyd", 9, ""},
+	};
+	struct store *store = scratch_of(state)->store;
+	owned(store_read_end) struct store_read *read = NULL;
+	int64_t org = people_add_org(store, "acme");
+	int64_t empty = people_add_org(store, "empty");
+	int64_t count = -1;
+	struct err err = ERR_INIT;
+
+	assert_ok(set_member(store, org, people_add_user(store, "Bob", false), ACCOUNT_MEMBER_ADMIN,
+			     &err));
+	assert_ok(set_member(store, org, people_add_user(store, "cyd", false), ACCOUNT_MEMBER_WRITE,
+			     &err));
+	assert_ok(set_member(store, org, people_add_user(store, "ada", false), ACCOUNT_MEMBER_READ,
+			     &err));
+	assert_ok(store_read_begin(store, &read, &err));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct crowd crowd = {.most = cases[i].most};
+		const struct account_each each = {note_member, &crowd};
+
+		assert_ok(
+			account_each_member(store_read_db(read), org, cases[i].after, &each, &err));
+		assert_string_equal(crowd.list.text, cases[i].expected);
+	}
+	assert_ok(account_count_members(store_read_db(read), org, &count, &err));
+	assert_int_equal(count, 3);
+	assert_ok(account_count_members(store_read_db(read), empty, &count, &err));
+	assert_int_equal(count, 0);
+}
+
+static void people_are_called_by_their_full_name(void **state)
+{
+	const struct account ada = {.name = "ada", .fullname = "Ada Lovelace"};
+	const struct account bob = {.name = "bob"};
+
+	assert_string_equal(account_title(&ada), "Ada Lovelace");
+	assert_string_equal(account_title(&bob), "bob");
+}
+
 static void roles_of_members_are_parsed(void **state)
 {
 	enum account_member member;
@@ -221,6 +284,8 @@ int main(void)
 		TEST(a_membership_is_set_changed_and_removed),
 		TEST(only_users_are_members_and_only_of_organisations),
 		TEST(organisations_of_a_user_come_by_name),
+		TEST(members_come_by_name_behind_another_as_long_as_wanted),
+		cmocka_unit_test(people_are_called_by_their_full_name),
 		cmocka_unit_test(roles_of_members_are_parsed),
 	};
 

@@ -104,6 +104,50 @@ static void finds_what_was_added(void **state)
 	assert_string_equal(found.name, "Demo");
 }
 
+static void counts_those_that_may_be_seen(void **state)
+{
+	struct fixture *fixture = *state;
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	const struct store_condition all = {"(1)", 0, {0}};
+	const struct store_condition of_one = {"r.id = ?", 1, {2}};
+	struct repo repos[] = {wanted(REPO_SPACE, "a"), wanted(REPO_SPACE, "b"),
+			       wanted(REPO_MODEL, "a")};
+	struct repo_counts counts;
+	struct err err = ERR_INIT;
+
+	ok(store_tx_begin(fixture->store, &tx, &err), &err);
+	struct store_db *db = store_tx_db(tx);
+	for (size_t i = 0; i < 3; i++)
+		ok(repo_add(db, &repos[i], &err), &err);
+	ok(repo_count(db, 2, &all, &counts, &err), &err);
+	assert_int_equal(counts.of[REPO_SPACE], 2);
+	assert_int_equal(counts.of[REPO_MODEL], 1);
+	assert_int_equal(counts.of[REPO_DATASET], 0);
+	ok(repo_count(db, 2, &of_one, &counts, &err), &err);
+	assert_int_equal(counts.of[REPO_SPACE], 1);
+	assert_int_equal(counts.of[REPO_MODEL], 0);
+	ok(repo_count(db, 1, &all, &counts, &err), &err);
+	assert_int_equal(counts.of[REPO_SPACE], 0);
+}
+
+static void keeps_who_may_see_it(void **state)
+{
+	struct fixture *fixture = *state;
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	struct repo repo = wanted(REPO_SPACE, "a"), found;
+	struct err err = ERR_INIT;
+
+	ok(store_tx_begin(fixture->store, &tx, &err), &err);
+	ok(repo_add(store_tx_db(tx), &repo, &err), &err);
+	repo.is_private = repo.is_protected = false;
+	snprintf(repo.gated, sizeof(repo.gated), "manual");
+	ok(repo_set_access(store_tx_db(tx), &repo, &err), &err);
+	assert_int_equal(repo_by_id(store_tx_db(tx), repo.id, &found, &err), 1);
+	assert_false(found.is_private);
+	assert_false(found.is_protected);
+	assert_string_equal(found.gated, "manual");
+}
+
 static void finds_nothing_else(void **state)
 {
 	struct fixture *fixture = *state;
@@ -182,6 +226,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(finds_what_was_added, setup, teardown),
+		cmocka_unit_test_setup_teardown(counts_those_that_may_be_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_who_may_see_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(finds_nothing_else, setup, teardown),
 		cmocka_unit_test_setup_teardown(refuses_a_name_twice_whatever_its_case, setup,
 						teardown),
