@@ -10,6 +10,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+/*
+ * So many objects are synced one by one. Beyond that one wait for the whole file system is shorter,
+ * though it waits for what others have written, too: of 1100 files a commit took 9 s, and takes 2.
+ */
+enum { EACH_MAX = 64 };
+
 struct quarantine {
 	int objects_fd; /* of the repository */
 	int fd;
@@ -17,6 +23,7 @@ struct quarantine {
 	/* What a publication has changed and must sync: folders of the objects, objects/ itself. */
 	bool fan_changed[256];
 	bool fan_made;
+	size_t count; /* of objects, when they were last synced */
 	git_odb *odb;
 };
 
@@ -154,6 +161,7 @@ static int object_start(const struct fan *fan, const char *name, struct err *err
 	if (fd < 0)
 		return err_sys(err, "open a new object");
 	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* only a hint */
+	fan->quarantine->count++;
 	return 0;
 }
 
@@ -168,8 +176,11 @@ static int object_sync(const struct fan *fan, const char *name, struct err *err)
 
 int quarantine_sync(struct quarantine *quarantine, struct err *err)
 {
+	quarantine->count = 0;
 	if (each_fan(quarantine, NULL, object_start, err) < 0)
 		return -1;
+	if (quarantine->count > EACH_MAX)
+		return syncfs(quarantine->fd) < 0 ? err_sys(err, "sync new objects") : 0;
 	return each_fan(quarantine, NULL, object_sync, err);
 }
 
@@ -202,16 +213,19 @@ static int fan_move(struct quarantine *quarantine, const char *name, struct err 
 /* After all renames, so that one commit of the file system's journal serves them all. */
 static int sync_fans(struct quarantine *quarantine, struct err *err)
 {
+	bool at_once = quarantine->count > EACH_MAX;
 	char name[3];
 
+	if (at_once && syncfs(quarantine->objects_fd) < 0)
+		return err_sys(err, "sync the objects");
 	for (unsigned i = 0; i < 256; i++) {
 		snprintf(name, sizeof(name), "%02x", i & 0xff);
-		if (quarantine->fan_changed[i] &&
+		if (quarantine->fan_changed[i] && !at_once &&
 		    file_sync_dir(quarantine->objects_fd, name, err) < 0)
 			return -1;
 		quarantine->fan_changed[i] = false;
 	}
-	if (quarantine->fan_made && fsync(quarantine->objects_fd) < 0)
+	if (quarantine->fan_made && !at_once && fsync(quarantine->objects_fd) < 0)
 		return err_sys(err, "sync the objects");
 	quarantine->fan_made = false;
 	return 0;

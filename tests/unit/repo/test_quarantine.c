@@ -70,6 +70,26 @@ static void publishes_what_another_has_published_too(void **state)
 	assert_true(git_odb_exists(temp->git->odb, &id));
 }
 
+/* So many that they are synced at once. */
+static void publishes_many(void **state)
+{
+	enum { MANY = 300 };
+	struct temp *temp = *state;
+	owned(quarantine_free) struct quarantine *quarantine = make(temp);
+	struct err err = ERR_INIT;
+	git_oid ids[MANY];
+	char text[16];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		keep(quarantine, text, &ids[i]);
+	}
+	temp_ok(quarantine_sync(quarantine, &err), &err);
+	temp_ok(quarantine_publish(quarantine, &err), &err);
+	for (int i = 0; i < MANY; i++)
+		assert_true(git_odb_exists(temp->git->odb, &ids[i]));
+}
+
 static void deletes_what_was_not_published(void **state)
 {
 	struct temp *temp = *state;
@@ -89,6 +109,7 @@ int main(void)
 		TEMP_TEST(hides_objects_until_they_are_published),
 		TEMP_TEST(sees_the_repository_and_does_not_copy_it),
 		TEMP_TEST(publishes_what_another_has_published_too),
+		TEMP_TEST(publishes_many),
 		TEMP_TEST(deletes_what_was_not_published),
 	};
 
