@@ -10,7 +10,7 @@
 #define LIMITS_BODY_SMALL  (1ULL << 20)   /* names, wishes, settings */
 #define LIMITS_BODY_CREATE (16ULL << 20)  /* with the initial files of the JS client (A2) */
 #define LIMITS_BODY_LIST   (4ULL << 20)   /* preupload of 256 files with samples, paths-info */
-#define LIMITS_BODY_CARD   (4ULL << 20)   /* a README in JSON (B9) */
+#define LIMITS_BODY_CARD   (16ULL << 20)  /* a README in JSON (B9), 1 MiB of it counts */
 #define LIMITS_BODY_COMMIT (150ULL << 20) /* clients pack 100 MiB of files, 4/3 in base64 (0.1) */
 #define LIMITS_BODY_MOST   LIMITS_BODY_COMMIT /* of all; above it nginx reads nothing */
 

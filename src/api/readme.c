@@ -4,21 +4,11 @@
 #include "api/limits.h"
 #include "space/card.h"
 
-/* NULL where the front matter is not readable. */
-static json_t *parse(const void *bytes, size_t length)
-{
-	owned(card_done) struct card card = CARD_INIT;
-	struct err unreadable;
-
-	if (card_parse(bytes, length, &card, &unreadable) < 0)
-		return NULL;
-	return json_incref(card.data);
-}
-
 int readme_card(struct git *git, const char *commit, json_t **out, struct err *err)
 {
 	owned(git_blob_release) struct git_blob *blob = NULL;
 	struct git_entry entry;
+	struct err unreadable;
 	const void *bytes;
 	size_t length;
 	int found = call_entry(git, commit, "README.md", &entry, err);
@@ -30,7 +20,8 @@ int readme_card(struct git *git, const char *commit, json_t **out, struct err *e
 		if (git_blob_open(git, entry.oid, &blob, err) < 0)
 			return -1;
 		bytes = git_blob_bytes(blob, &length);
-		*out = parse(bytes, length);
+		if (card_data(bytes, length, out, &unreadable) < 0)
+			*out = NULL; /* as if it had none */
 	}
 	if (!*out)
 		*out = json_object();

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/answer.h"
-#include "space/card.h"
+#include "space/advice.h"
 
 /*
  * Is this README's front matter fit for upload? B9. Clients parse the body before they look at the
@@ -22,7 +22,7 @@ int call_validate_yaml(struct call *call, struct err *err)
 	    json_get_text(body, "repoType", &type_name, err) < 0 ||
 	    repo_type_parse(type_name, &type, err) < 0)
 		return -1;
-	card_check(content, strlen(content), type, errors, warnings);
+	advice_give(content, strlen(content), type, errors, warnings);
 	if (json_array_size(errors) > 0)
 		http_status(call->answer, 400);
 	answer_json(call->answer, json_pack("{s:O, s:O}", "errors", errors, "warnings", warnings));

@@ -381,19 +381,26 @@ static int get_fields(struct card *card, struct err *err)
 	return 0;
 }
 
-int card_parse(const char *text, size_t length, struct card *out, struct err *err)
+int card_data(const char *text, size_t length, json_t **out, struct err *err)
 {
-	owned(card_done) struct card card = CARD_INIT;
 	struct matter matter = {0};
 	bool found;
 
-	card.startup_s = CARD_STARTUP_DEFAULT_S;
-	memcpy(card.app_file, "app.py", sizeof("app.py"));
 	if (find_matter(text, length, &matter, &found, err) < 0)
 		return -1;
-	if (!found)
-		card.data = json_object();
-	else if (read_matter(matter, &card.data, err) < 0)
+	if (found)
+		return read_matter(matter, out, err);
+	*out = json_object();
+	return 0;
+}
+
+int card_parse(const char *text, size_t length, struct card *out, struct err *err)
+{
+	owned(card_done) struct card card = CARD_INIT;
+
+	card.startup_s = CARD_STARTUP_DEFAULT_S;
+	memcpy(card.app_file, "app.py", sizeof("app.py"));
+	if (card_data(text, length, &card.data, err) < 0)
 		return -1;
 	if (get_fields(&card, err) < 0)
 		return -1;
@@ -408,14 +415,6 @@ void card_done(struct card *card)
 	card->data = NULL;
 }
 
-static void say(json_t *list, const char *sentence)
-{
-	json_t *item = json_object();
-
-	json_object_set_new(item, "message", json_string(sentence));
-	json_array_append_new(list, item);
-}
-
 bool card_sdk_is_known(const char *sdk)
 {
 	static const char *const sdks[] = {"gradio", "streamlit", "docker", "static"};
@@ -424,47 +423,4 @@ bool card_sdk_is_known(const char *sdk)
 		if (strcmp(sdk, sdks[i]) == 0)
 			return true;
 	return false;
-}
-
-/* Advice for keys that people get wrong; `data` may be any front matter. */
-static void check_space(const json_t *data, json_t *errors)
-{
-	const json_t *sdk = json_object_get(data, "sdk");
-
-	if (sdk && !json_is_string(sdk))
-		say(errors, "\"sdk\" must be a string");
-	else if (sdk && !card_sdk_is_known(json_string_value(sdk)))
-		say(errors, "\"sdk\" must be one of [gradio, streamlit, docker, static]");
-}
-
-int card_data(const char *text, size_t length, json_t **out, struct err *err)
-{
-	struct matter matter = {0};
-	bool found;
-
-	if (find_matter(text, length, &matter, &found, err) < 0)
-		return -1;
-	if (found)
-		return read_matter(matter, out, err);
-	*out = json_object();
-	return 0;
-}
-
-void card_check(const char *text, size_t length, enum repo_type type, json_t *errors,
-		json_t *warnings)
-{
-	owned(json_decref) json_t *data = NULL;
-	owned(card_done) struct card card = CARD_INIT;
-	struct err err = ERR_INIT;
-
-	/* Models and data sets have other keys: only the YAML matters there. */
-	if (card_data(text, length, &data, &err) < 0 ||
-	    (type == REPO_SPACE && card_parse(text, length, &card, &err) < 0)) {
-		say(errors, err.text);
-		return;
-	}
-	if (json_object_size(data) == 0)
-		say(warnings, "empty or missing yaml metadata in repo card");
-	if (type == REPO_SPACE)
-		check_space(data, errors);
 }

@@ -8,7 +8,6 @@
 #include "base/err.h"
 #include "base/name.h"
 #include "base/own.h"
-#include "repo/repo.h"
 
 /*
  * The card: YAML front matter at the start of a repository's README.md, between two lines "---".
@@ -17,7 +16,7 @@
  * few hundred bytes of them can stand for gigabytes. Whether the values make sense for this hub is
  * the caller's question; here they have the right type and fit.
  *
- * Wire: A6 `cardData`, B9.
+ * Wire: A6 `cardData`. What to say about a card before its upload (B9) is advice.h.
  */
 enum {
 	CARD_BYTES_MAX = 64 * 1024, /* of the front matter; the text behind it may be longer */
@@ -67,10 +66,3 @@ must_check int card_data(const char *text, size_t length, json_t **out, struct e
 
 /* gradio, streamlit, docker or static. */
 bool card_sdk_is_known(const char *sdk);
-
-/*
- * What a person should know before uploading this README: sentences are appended to two arrays.
- * An error is what would make a Space's card unreadable; a warning is advice.
- */
-void card_check(const char *text, size_t length, enum repo_type type, json_t *errors,
-		json_t *warnings);

@@ -1,6 +1,7 @@
 #include "fuzz.h"
 
 #include "base/json.h"
+#include "space/advice.h"
 #include "space/card.h"
 
 /* The front matter of a README: whatever a person may push. */
@@ -13,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (card_parse((const char *)data, size, &card, &err) < 0)
 		card_done(&card);
-	card_check((const char *)data, size, REPO_SPACE, errors, warnings);
-	card_check((const char *)data, size, REPO_MODEL, errors, warnings);
+	advice_give((const char *)data, size, REPO_SPACE, errors, warnings);
+	advice_give((const char *)data, size, REPO_MODEL, errors, warnings);
 	return 0;
 }

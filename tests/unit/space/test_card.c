@@ -154,29 +154,18 @@ static void refuses_values_that_mean_nothing(void **state)
 		"longer than 63");
 }
 
-/* How many errors and warnings a README gets. */
-static void expect_advice(const char *text, enum repo_type type, size_t errors, size_t warnings)
+static void takes_the_front_matter_of_any_repository(void **state)
 {
-	owned(json_decref) json_t *said = json_array();
-	owned(json_decref) json_t *advised = json_array();
+	static const char readme[] = "---\ntitle: 5\napp_port: x\n---\n";
+	owned(json_decref) json_t *front = NULL;
+	owned(json_decref) json_t *none = NULL;
+	struct err err = ERR_INIT;
 
-	card_check(text, strlen(text), type, said, advised);
-	if (json_array_size(said) != errors || json_array_size(advised) != warnings)
-		fail_msg("%s: %zu errors, %zu warnings", text, json_array_size(said),
-			 json_array_size(advised));
-	for (size_t i = 0; i < errors; i++)
-		assert_non_null(json_object_get(json_array_get(said, i), "message"));
-}
-
-static void checks_before_an_upload(void **state)
-{
-	expect_advice("---\nsdk: gradio\n---\n", REPO_SPACE, 0, 0);
-	expect_advice("# no card\n", REPO_SPACE, 0, 1);
-	expect_advice("---\nsdk: other\n---\n", REPO_SPACE, 1, 0);
-	expect_advice("---\nsdk: 1\n---\n", REPO_SPACE, 1, 0);
-	expect_advice("---\nlicense: mit\nsdk: 1\napp_port: x\n---\n", REPO_MODEL, 0, 0);
-	expect_advice("---\na: [\n---\n", REPO_DATASET, 1, 0);
-	expect_advice("# none\n", REPO_MODEL, 0, 1);
+	assert_int_equal(card_data(readme, strlen(readme), &front, &err), 0);
+	assert_int_equal(json_integer_value(json_object_get(front, "title")), 5);
+	assert_int_equal(card_data("# none", 6, &none, &err), 0);
+	assert_int_equal(json_object_size(none), 0);
+	assert_int_equal(card_data("---\na: [\n---\n", 12, &none, &err), -1);
 }
 
 int main(void)
@@ -188,7 +177,7 @@ int main(void)
 		cmocka_unit_test(keeps_what_is_quoted_as_text),
 		cmocka_unit_test(refuses_hostile_yaml),
 		cmocka_unit_test(refuses_values_that_mean_nothing),
-		cmocka_unit_test(checks_before_an_upload),
+		cmocka_unit_test(takes_the_front_matter_of_any_repository),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
