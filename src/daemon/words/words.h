@@ -22,6 +22,9 @@ must_check int words_user(struct store *store, int argc, char **argv, FILE *out,
  * org add NAME [--fullname F] [--private-by-default] [--member
  * USER:admin|write|contributor|read]... Members of an organisation that is there are compared as
  * far as they are named here.
+ *
+ * org member NAME USER:admin|write|contributor|read|none
+ * Gives a user this role, whichever it had; again changes nothing.
  */
 must_check int words_org(struct store *store, int argc, char **argv, FILE *out, struct err *err);
 

@@ -138,6 +138,43 @@ static void a_bad_member_makes_no_organisation(void **state)
 	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM members"), 0);
 }
 
+static void the_role_of_a_member_is_changed(void **state)
+{
+	static const char *const roles[] = {"read", "admin", "admin", "none", "none", "write"};
+	struct store *store = scratch_of(state)->store;
+	char out[OUT_ROOM];
+	struct err err;
+
+	assert_ok(RUN(user, "add", "ada"));
+	assert_ok(RUN(org, "add", "acme"));
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		bool again = i > 0 && strcmp(roles[i], roles[i - 1]) == 0;
+		char member[32];
+		char expected[64];
+
+		snprintf(member, sizeof(member), "ada:%s", roles[i]);
+		snprintf(expected, sizeof(expected), "member %s of acme %s\n", member,
+			 again ? "is so already" : "set");
+		assert_ok(RUN(org, "member", "acme", member));
+		assert_string_equal(out, expected);
+	}
+	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM members WHERE role = 'write'"),
+			 1);
+	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE "
+					    "action = 'org.member' AND target = 'acme'"),
+			 4);
+	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "other", "ada:read"));
+	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "ada", "ada:read"));
+	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "acme", "bob:read"));
+	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "acme", "bob:none"));
+	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "acme", ":none"));
+	assert_refused(ERR_INVALID, RUN(org, "member", "acme", "ada:king"));
+	assert_refused(ERR_INVALID, RUN(org, "member", "acme", "ada"));
+	assert_refused(ERR_INVALID, RUN(org, "member", "acme"));
+	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM members WHERE role = 'write'"),
+			 1);
+}
+
 static void a_token_is_printed_alone_and_works(void **state)
 {
 	struct store *store = scratch_of(state)->store;
@@ -230,6 +267,7 @@ int main(void)
 		TEST(wrong_use_is_refused_and_changes_nothing),
 		TEST(an_organisation_comes_with_its_members),
 		TEST(a_bad_member_makes_no_organisation),
+		TEST(the_role_of_a_member_is_changed),
 		TEST(a_token_is_printed_alone_and_works),
 		TEST(an_imported_token_may_be_given_again),
 		TEST(scopes_make_a_token_fine_grained),
