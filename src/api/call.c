@@ -27,7 +27,7 @@ void call_free(struct call *call)
 
 /* A token that is not valid is told even where nobody asks for one: else its owner never notices.
  */
-static int find_actor(struct call *call, struct err *err)
+static int find_actor(struct call *call, struct store_db *db, struct err *err)
 {
 	static const char scheme[] = "Bearer ";
 	const char *header = http_header(call->request, "Authorization");
@@ -38,7 +38,7 @@ static int find_actor(struct call *call, struct err *err)
 		return err_set(err, ERR_BAD_TOKEN, "no bearer token");
 	header += strlen(scheme);
 	header += strspn(header, " ");
-	return auth_actor(call->config->store, header, &call->actor, err);
+	return auth_actor(db, header, &call->actor, err);
 }
 
 /* The type of the repository that the path names. */
@@ -193,9 +193,11 @@ int call_admit(struct call *call, struct err *err)
 	owned(store_read_end) struct store_read *read = NULL;
 	struct store_db *db;
 
-	if (find_actor(call, err) < 0 || store_read_begin(call->config->store, &read, err) < 0)
+	if (store_read_begin(call->config->store, &read, err) < 0)
 		return -1;
 	db = store_read_db(read);
+	if (find_actor(call, db, err) < 0)
+		return -1;
 	switch (call->row->target) {
 	case TARGET_NONE:
 		return auth_check(db, &call->actor, call->row->right, NULL, err);

@@ -35,9 +35,8 @@ static const unsigned reach_may[] = {
 	[SCOPE_MANAGE] = MAY_ALL,
 };
 
-int auth_actor(struct store *store, const char *token, struct actor *out, struct err *err)
+int auth_actor(struct store_db *db, const char *token, struct actor *out, struct err *err)
 {
-	owned(store_read_end) struct store_read *read = NULL;
 	owned(store_query_end) struct store_query *q = NULL;
 	struct actor actor = {0};
 	char hash[TOKEN_HASH_ROOM];
@@ -45,9 +44,7 @@ int auth_actor(struct store *store, const char *token, struct actor *out, struct
 	if (!token_is_valid(token))
 		return err_set(err, ERR_BAD_TOKEN, "this is no token");
 	token_hash(token, hash);
-	if (store_read_begin(store, &read, err) < 0)
-		return -1;
-	q = store_query(store_read_db(read),
+	q = store_query(db,
 			"SELECT t.id, t.name, t.role, t.created_ms, a.id, a.hex, a.name, a.admin "
 			"FROM tokens t JOIN accounts a ON a.id = t.user_id "
 			"WHERE t.hash = ? AND t.revoked_ms IS NULL");
@@ -67,7 +64,7 @@ int auth_actor(struct store *store, const char *token, struct actor *out, struct
 	store_copy(q, 6, actor.name, sizeof(actor.name));
 	actor.admin = store_int(q, 7) != 0;
 	if (actor.role == AUTH_FINE_GRAINED &&
-	    scope_load(store_read_db(read), actor.token_id, &actor.scopes, err) < 0)
+	    scope_load(db, actor.token_id, &actor.scopes, err) < 0)
 		return -1;
 	*out = actor;
 	return 0;

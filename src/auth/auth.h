@@ -29,7 +29,7 @@ struct actor {
 };
 
 /* Find the owner of a token. Errors: ERR_BAD_TOKEN. */
-must_check int auth_actor(struct store *store, const char *token, struct actor *out,
+must_check int auth_actor(struct store_db *db, const char *token, struct actor *out,
 			  struct err *err);
 
 enum auth_right {

@@ -11,6 +11,15 @@
 enum { OUT_ROOM = 256, WORDS_MAX = 16 };
 
 /* Run a word as from the command line; the texts end in NULL. */
+static int find_actor(struct store *store, const char *token, struct actor *out, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+
+	if (store_read_begin(store, &read, err) < 0)
+		return -1;
+	return auth_actor(store_read_db(read), token, out, err);
+}
+
 static int run(int (*word)(struct store *store, int argc, char **argv, FILE *out, struct err *err),
 	       struct store *store, const char *const *texts, char out[static OUT_ROOM],
 	       struct err *err)
@@ -187,7 +196,7 @@ static void a_token_is_printed_alone_and_works(void **state)
 	assert_int_equal(strlen(out), 38);
 	assert_int_equal(out[37], '\n');
 	out[37] = '\0';
-	assert_ok(auth_actor(store, out, &actor, &err));
+	assert_ok(find_actor(store, out, &actor, &err));
 	assert_string_equal(actor.name, "me");
 	assert_int_equal(actor.role, AUTH_WRITE);
 	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE "
@@ -228,7 +237,7 @@ static void scopes_make_a_token_fine_grained(void **state)
 	assert_ok(RUN(user, "add", "me"));
 	assert_ok(RUN(token, "add", "me", "--value", "hf_fine", "--scope", "repo.write:me/demo",
 		      "--scope=repo.read:acme"));
-	assert_ok(auth_actor(store, "hf_fine", &actor, &err));
+	assert_ok(find_actor(store, "hf_fine", &actor, &err));
 	assert_int_equal(actor.role, AUTH_FINE_GRAINED);
 	assert_int_equal(scope_reach(&actor.scopes, "acme/app"), SCOPE_READ);
 	assert_int_equal(scope_reach(&actor.scopes, "me/demo"), SCOPE_WRITE);
@@ -251,7 +260,7 @@ static void a_token_is_revoked_by_its_name(void **state)
 	assert_refused(ERR_NOT_FOUND, RUN(token, "revoke", "me", "cd"));
 	assert_refused(ERR_NOT_FOUND, RUN(token, "revoke", "you", "ci"));
 	assert_ok(RUN(token, "revoke", "me", "ci"));
-	assert_int_equal(auth_actor(store, "hf_gone", &actor, &err), -1);
+	assert_int_equal(find_actor(store, "hf_gone", &actor, &err), -1);
 	assert_int_equal(err.kind, ERR_BAD_TOKEN);
 	assert_refused(ERR_NOT_FOUND, RUN(token, "revoke", "me", "ci"));
 	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE "
