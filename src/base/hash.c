@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -18,13 +19,30 @@ static void demand(int done)
 	assert(done == 1);
 }
 
+static EVP_MD *algorithm;
+
+static void fetch(void)
+{
+	algorithm = EVP_MD_fetch(NULL, "SHA256", NULL);
+	demand(algorithm != NULL);
+}
+
+/* Asked for once: each EVP_sha256() looks it up anew, which takes longer than to hash a token. */
+static const EVP_MD *sha256(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, fetch);
+	return algorithm;
+}
+
 struct hash *hash_new(void)
 {
 	struct hash *hash = mem_new(struct hash);
 
 	hash->digest = EVP_MD_CTX_new();
 	demand(hash->digest != NULL);
-	demand(EVP_DigestInit_ex(hash->digest, EVP_sha256(), NULL));
+	demand(EVP_DigestInit_ex(hash->digest, sha256(), NULL));
 	return hash;
 }
 
@@ -64,7 +82,7 @@ void hash_hex(const void *bytes, size_t length, char hex[static HASH_HEX])
 {
 	unsigned char digest[HASH_BYTES];
 
-	demand(EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL));
+	demand(EVP_Digest(bytes, length, digest, NULL, sha256(), NULL));
 	hex_write(digest, sizeof(digest), hex);
 }
 

@@ -40,8 +40,11 @@ enum {
 	/* nginx closes idle connections to us after 60 s; if we were first, a POST could get lost.
 	 */
 	IDLE_S = 120,
-	/* Half of it is the buffer that bodies are read through; the query must fit in, too. */
-	CONNECTION_MEMORY_BYTES = 160 * 1024,
+	/*
+	 * Half of it is the buffer that bodies are read through; the query must fit in, too.
+	 * libmicrohttpd zeroes all of it after each request: of 160 KiB that was a tenth of a call.
+	 */
+	CONNECTION_MEMORY_BYTES = 64 * 1024,
 	/* A handler that took longer has used up the connection's idle time, which goes on running.
 	 */
 	SLOW_MS = 500,
