@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,4 +74,14 @@ char *mem_format(const char *format, ...)
 	if (length < 0)
 		no_memory();
 	return text;
+}
+
+enum { ARENAS = 2, TRIM_BYTES = 512 << 10, MMAP_BYTES = 256 << 10 };
+
+void mem_for_threads(void)
+{
+	mallopt(M_ARENA_MAX, ARENAS);
+	mallopt(M_MXFAST, 0);
+	mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
 }

@@ -262,6 +262,7 @@ int hub_run(const struct hub_config *config, struct err *err)
 	owned(close) int signals = -1;
 	owned(hub_done) struct hub hub = {.config = config};
 
+	mem_for_threads();
 	umask(022); /* layers and the input of builds are read by the ids of containers */
 	signal(SIGPIPE, SIG_IGN);
 	if (watch_signals(&signals, err) < 0 || start_all(&hub, err) < 0)
