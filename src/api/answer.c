@@ -117,6 +117,37 @@ json_t *answer_string(const char *text)
 	return json_string(plain);
 }
 
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~' || *text == '"' || *text == '\\')
+			return false;
+	return true;
+}
+
+void answer_add_string(struct str *out, const char *text)
+{
+	owned(json_decref) json_t *string = NULL;
+	owned(free) char *quoted = NULL;
+
+	if (is_plain(text)) {
+		str_add_char(out, '"');
+		str_add(out, text);
+		str_add_char(out, '"');
+		return;
+	}
+	string = answer_string(text);
+	quoted = json_text(string);
+	str_add(out, quoted);
+}
+
+void answer_json_text(struct http_answer *answer, struct str *text)
+{
+	size_t length = text->length;
+
+	http_body_take(answer, NULL, str_take(text), length);
+}
+
 json_t *answer_stamp(int64_t wall_ms)
 {
 	char stamp[CLOCK_STAMP_MAX];

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/str.h"
 #include "http/http.h"
 
 /*
@@ -24,6 +25,12 @@ void answer_text(struct http_answer *answer, const char *text);
 
 /* A text that need not be UTF-8, such as a path or a message out of git: what isn't becomes "?". */
 json_t *answer_string(const char *text);
+
+/* The same as JSON behind what is there: a list of a thousand entries is no tree of objects. */
+void answer_add_string(struct str *out, const char *text);
+
+/* JSON text as the body. */
+void answer_json_text(struct http_answer *answer, struct str *text);
 
 /* A time as every client parses it. */
 json_t *answer_stamp(int64_t wall_ms);

@@ -8,6 +8,7 @@
 #include "base/kept.h"
 #include "base/own.h"
 #include "http/http.h"
+#include "repo/catalogue.h"
 #include "repo/shelf.h"
 #include "space/vault.h"
 #include "store/store.h"
@@ -23,9 +24,10 @@ struct api;
 
 struct api_config {
 	struct store *store;
-	const struct datadir *dir; /* where repos/ID.git lie; kept by reference */
-	const struct vault *vault; /* seals the secrets of new Spaces; kept by reference */
-	const char *domain;        /* Spaces are SLUG.domain; kept by reference */
+	const struct datadir *dir;   /* where repos/ID.git lie; kept by reference */
+	struct catalogue *catalogue; /* kept by reference, as the store is */
+	const struct vault *vault;   /* seals the secrets of new Spaces; kept by reference */
+	const char *domain;          /* Spaces are SLUG.domain; kept by reference */
 	/* A Space's wish has changed: look at it soon. From any thread; must not block. */
 	void (*wake)(void *arg, int64_t repo_id);
 	void *arg;

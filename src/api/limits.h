@@ -32,9 +32,15 @@ enum {
 	LIMITS_HISTORY = 100000,          /* commits that are counted; about 15 µs each */
 	LIMITS_HISTORY_MEMORY = 16 << 20, /* bytes of counted histories that are remembered */
 	LIMITS_REFS = 10000,              /* branches of a repository, and as many tags */
+	LIMITS_LIST_NORMAL = 200,         /* entries of one page of a list (A7) … */
+	LIMITS_LIST_PAGE = 1000,          /* … and with `limit` */
+	LIMITS_LIST_SLOW = 50,            /* … and where each repository is opened */
+	LIMITS_LIST_BYTES = 4 << 20,      /* a page that is longer ends early */
+	LIMITS_LIST_TERMS = 32,           /* values of `search`, `filter` and their like */
+	LIMITS_LIST_TERM = 256,           /* bytes of each */
 	LIMITS_EXPAND = 64,               /* `expand` values of one query */
 	LIMITS_SIBLINGS = 100000,         /* files that an info lists; the rest is in the tree */
-	LIMITS_README = 1 << 20,          /* bytes of a README that are looked at for its card */
+	LIMITS_ANSWER = 64 << 20,         /* bytes of an answer that is written as text */
 	LIMITS_IGNORE_TEXT = 256 << 10,   /* bytes of a .gitignore */
 	LIMITS_IGNORE_RULES = 2000,       /* rules of it */
 	LIMITS_TITLE = 1024,              /* bytes of a commit's title */

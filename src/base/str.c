@@ -84,6 +84,14 @@ void str_addf(struct str *str, const char *format, ...)
 	str->length += (size_t)length;
 }
 
+void str_cut(struct str *str, size_t length)
+{
+	if (str->length <= length)
+		return;
+	str->length = length;
+	str->data[length] = '\0';
+}
+
 void str_clear(struct str *str)
 {
 	str->length = 0;

@@ -31,7 +31,8 @@ void str_add(struct str *str, const char *text);
 void str_add_n(struct str *str, const void *bytes, size_t length);
 void str_add_char(struct str *str, char c);
 void str_addf(struct str *str, const char *format, ...) like_printf(2, 3);
-void str_clear(struct str *str); /* keeps the room and the limit, forgets a failure */
+void str_cut(struct str *str, size_t length); /* to this length, if it is longer */
+void str_clear(struct str *str);              /* keeps the room and the limit, forgets a failure */
 
 /* Errors: ERR_TOO_LARGE where an append did not fit; `what` names the string in the text. */
 must_check int str_check(const struct str *str, const char *what, struct err *err);

@@ -48,6 +48,7 @@ enum {
 struct hub {
 	const struct hub_config *config;
 	struct store *store;
+	struct catalogue *catalogue;
 	struct vault *vault;
 	struct route *route;
 	struct space_loop *loop;
@@ -72,6 +73,7 @@ static int open_store(struct hub *hub, struct err *err)
 	    vault_open(key, hub->store, &hub->vault, err) < 0 ||
 	    route_open(routes, dir->www, &hub->route, err) < 0)
 		return -1;
+	hub->catalogue = catalogue_new(hub->store);
 	return 0;
 }
 
@@ -155,6 +157,7 @@ static int start_api(struct hub *hub, struct err *err)
 	const struct http_route *routes;
 
 	hub->api = api_new(&(struct api_config){.store = hub->store,
+						.catalogue = hub->catalogue,
 						.dir = hub->config->dir,
 						.vault = hub->vault,
 						.domain = hub->config->settings->domain,
@@ -202,6 +205,7 @@ static void hub_done(struct hub *hub)
 	api_free(hub->api);
 	route_close(hub->route);
 	vault_free(hub->vault);
+	catalogue_free(hub->catalogue);
 	store_close(hub->store);
 	free(hub->hub_url);
 	free(hub->uv_version);

@@ -28,6 +28,7 @@ struct entry {
 	uint32_t term_count;
 	uint8_t type; /* 1 << enum repo_type */
 	bool is_private;
+	bool is_gated;
 	bool linked;
 	char hex[25];
 };
@@ -126,6 +127,7 @@ static int read_news(struct store_query *query, struct news *out, struct err *er
 	entry->title = entry->name + length + 1;
 	fold(entry->name);
 	fold(entry->name + length + 1);
+	entry->is_gated = store_int(query, 12) != 0;
 	out->tags = mem_text(store_text(query, 10));
 	out->links = mem_text(store_text(query, 11));
 	return 0;
@@ -158,7 +160,7 @@ static int read_changes(struct store *store, int64_t seq, struct news **out, str
 		store_read_db(read),
 		"SELECT c.seq, c.repo_id, r.type, r.owner_id, r.is_private, r.created_ms,"
 		" r.modified_ms, r.hex, a.name || '/' || r.name, ifnull(l.title, ''),"
-		" ifnull(l.tags, ''), ifnull(l.links, '')"
+		" ifnull(l.tags, ''), ifnull(l.links, ''), r.gated <> ''"
 		" FROM changes c LEFT JOIN repos r ON r.id = c.repo_id"
 		" LEFT JOIN accounts a ON a.id = r.owner_id"
 		" LEFT JOIN listings l ON l.repo_id = r.id"
@@ -454,15 +456,21 @@ static void add(struct look *look, struct place place)
 			sink(look, i, look->best[i]);
 }
 
+static bool is_of_kind(const struct catalogue_query *query, const struct entry *entry)
+{
+	return (entry->type & query->types) &&
+	       (!query->owner_id || entry->owner_id == query->owner_id) &&
+	       (!query->linked || entry->linked) && (!query->gated || entry->is_gated) &&
+	       (!query->not_gated || !entry->is_gated);
+}
+
 /* What is quick to tell comes first: most entries are passed over by it. */
 static void look_at(const struct catalogue *catalogue, struct look *look, const struct entry *entry)
 {
 	const struct catalogue_query *query = look->query;
 	struct place place;
 
-	if (!entry->name || !(entry->type & query->types) ||
-	    (query->owner_id && entry->owner_id != query->owner_id) ||
-	    (query->linked && !entry->linked) || !may_see(&query->sight, entry))
+	if (!entry->name || !is_of_kind(query, entry) || !may_see(&query->sight, entry))
 		return;
 	place = place_of(catalogue, entry, query->order);
 	if (query->after) {
@@ -498,13 +506,15 @@ static void fill_page(struct look *look, struct catalogue_page *out)
 	qsort_r(look->best, look->count, sizeof(*look->best), compare_places, look);
 	*out = (struct catalogue_page){.more = look->count > limit};
 	out->count = out->more ? limit : look->count;
-	out->ids = mem_array(out->count + 1, sizeof(int64_t));
-	for (size_t i = 0; i < out->count; i++)
-		out->ids[i] = look->best[i].id;
-	if (out->count == 0)
-		return;
-	out->last.value = look->best[out->count - 1].value;
-	snprintf(out->last.text, sizeof(out->last.text), "%s", look->best[out->count - 1].text);
+	out->found = mem_array(out->count + 1, sizeof(*out->found));
+	for (size_t i = 0; i < out->count; i++) {
+		struct catalogue_found *found = &out->found[i];
+		const struct place *place = &look->best[i];
+
+		found->id = place->id;
+		found->mark.value = place->value;
+		snprintf(found->mark.text, sizeof(found->mark.text), "%s", place->text);
+	}
 }
 
 int catalogue_find(struct catalogue *catalogue, const struct catalogue_query *query,
@@ -525,7 +535,7 @@ int catalogue_find(struct catalogue *catalogue, const struct catalogue_query *qu
 
 void catalogue_page_done(struct catalogue_page *page)
 {
-	free(page->ids);
+	free(page->found);
 }
 
 int catalogue_tags(struct catalogue *catalogue, unsigned type, struct str *out, struct err *err)

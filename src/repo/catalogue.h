@@ -69,17 +69,23 @@ struct catalogue_query {
 	struct catalogue_texts tags;   /* all of them */
 	struct catalogue_texts links;  /* all of them, "model:NAME" or "dataset:NAME" */
 	bool linked;                   /* some link */
+	bool gated;                    /* only those that ask for requests for access, … */
+	bool not_gated;                /* … or only the others */
 	enum catalogue_order order;
 	bool descending;
 	const struct catalogue_mark *after; /* NULL: from the start */
 	size_t limit;
 };
 
+struct catalogue_found {
+	int64_t id;                 /* of the row */
+	struct catalogue_mark mark; /* a page behind it starts here */
+};
+
 struct catalogue_page {
-	int64_t *ids;
+	struct catalogue_found *found;
 	size_t count;
-	bool more;                  /* there are others behind these, … */
-	struct catalogue_mark last; /* … and this is where they start */
+	bool more; /* there are others behind these */
 };
 
 void catalogue_page_done(struct catalogue_page *page);

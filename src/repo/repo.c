@@ -131,6 +131,17 @@ int repo_count(struct store_db *db, int64_t owner_id, const struct store_conditi
 	return 0;
 }
 
+int repo_by_id_if(struct store_db *db, int64_t id, const struct store_condition *condition,
+		  struct repo *out, struct err *err)
+{
+	owned(free) char *sql = mem_format(SELECT "WHERE r.id = ? AND %s", condition->sql);
+	owned(store_query_end) struct store_query *query = store_query(db, sql);
+
+	store_bind_int(query, id);
+	store_bind_condition(query, condition);
+	return find_row(query, out, err);
+}
+
 /* Run a statement that gives no row. */
 static int run(struct store_query *query, struct err *err)
 {

@@ -45,6 +45,10 @@ must_check int repo_type_parse(const char *text, enum repo_type *out, struct err
 must_check int repo_find(struct store_db *db, enum repo_type type, const char *full_name,
 			 struct repo *out, struct err *err);
 must_check int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *err);
+/* The same, if the row meets a condition over `repos r`. */
+must_check int repo_by_id_if(struct store_db *db, int64_t id,
+			     const struct store_condition *condition, struct repo *out,
+			     struct err *err);
 
 /* Repositories of an owner by type, of those that a condition over rows of `repos r` lets pass. */
 struct repo_counts {

@@ -51,6 +51,29 @@ static void a_text_that_is_no_utf8_is_still_told(void **state)
 	json_decref(cut);
 }
 
+static void a_text_is_quoted_as_json(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *json;
+	} cases[] = {
+		{"", "\"\""},
+		{"plain text", "\"plain text\""},
+		{"\"\\", "\"\\\"\\\\\""},
+		{"a\nb\x01", "\"a\\nb\\u0001\""},
+		{"caf\xc3\xa9", "\"caf\\u00E9\""},
+		{"caf\xc3", "\"caf?\""},
+		{"\x7f", "\"\x7f\""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		owned(str_done) struct str out = str_new(100);
+
+		answer_add_string(&out, cases[i].text);
+		assert_string_equal(out.data, cases[i].json);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -58,6 +81,7 @@ int main(void)
 		cmocka_unit_test(a_line_for_a_header_has_a_limit),
 		cmocka_unit_test(a_text_that_is_no_utf8_is_still_told),
 		cmocka_unit_test(a_time_has_milliseconds_and_ends_in_z),
+		cmocka_unit_test(a_text_is_quoted_as_json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -181,6 +181,7 @@ static int run(const char *socket_path, const char *path, struct err *err)
 {
 	owned(datadir_done) struct datadir dir = DATADIR_INIT;
 	owned(store_close) struct store *store = NULL;
+	owned(catalogue_free) struct catalogue *catalogue = NULL;
 	owned(vault_free) struct vault *vault = NULL;
 	owned(free) char *file = mem_format("%s/espace.db", path);
 	owned(free) char *key = mem_format("%s/secret.key", path);
@@ -189,7 +190,9 @@ static int run(const char *socket_path, const char *path, struct err *err)
 	if (open_dir(path, &dir, err) < 0 || store_open(file, &store, err) < 0 ||
 	    vault_open(key, store, &vault, err) < 0 || add_accounts(store, err) < 0)
 		return -1;
+	catalogue = catalogue_new(store);
 	config.store = store;
+	config.catalogue = catalogue;
 	config.vault = vault;
 	return serve(socket_path, &config, err);
 }

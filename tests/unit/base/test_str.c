@@ -94,6 +94,20 @@ static void formats_respect_the_limit(void **state)
 	assert_string_equal(str.data, "");
 }
 
+static void cut_only_shortens(void **state)
+{
+	owned(str_done) struct str str = str_new(10);
+
+	str_cut(&str, 0);
+	str_add(&str, "abcdef");
+	str_cut(&str, 9);
+	assert_string_equal(str.data, "abcdef");
+	str_cut(&str, 2);
+	assert_string_equal(str.data, "ab");
+	str_add(&str, "x");
+	assert_string_equal(str.data, "abx");
+}
+
 static void clear_forgets_a_failure(void **state)
 {
 	owned(str_done) struct str str = str_new(3);
@@ -142,6 +156,7 @@ int main(void)
 		cmocka_unit_test(the_first_failure_sticks),
 		cmocka_unit_test(a_huge_length_does_not_overflow),
 		cmocka_unit_test(formats_respect_the_limit),
+		cmocka_unit_test(cut_only_shortens),
 		cmocka_unit_test(clear_forgets_a_failure),
 		cmocka_unit_test(take_hands_on_and_empties),
 		cmocka_unit_test(starts_and_ends),

@@ -33,7 +33,8 @@ static const char *names(struct rows *rows, const struct catalogue_page *page)
 	for (size_t i = 0; i < page->count; i++) {
 		struct repo repo;
 
-		assert_int_equal(repo_by_id(store_read_db(read), page->ids[i], &repo, &err), 1);
+		assert_int_equal(repo_by_id(store_read_db(read), page->found[i].id, &repo, &err),
+				 1);
 		length += (size_t)snprintf(text + length, sizeof(text) - length, "%s ", repo.name);
 	}
 	return text;
@@ -173,7 +174,7 @@ static void pages_meet_each_entry_once(void **state)
 			snprintf(name, sizeof(name), "new-%zu-%d", o, page.count ? found[5] : 0);
 			rows_run(rows, "DELETE FROM repos WHERE name LIKE 'new-%'");
 			add(rows, name, "", 1000);
-			mark = page.last;
+			mark = page.found[page.count - 1].mark;
 			query.after = &mark;
 			more = page.more;
 		}
@@ -228,6 +229,12 @@ static void changes_are_learned_at_once(void **state)
 	assert_string_equal(find(rows, catalogue, &query), "two uno ");
 	rows_run(rows, "UPDATE repos SET is_private = 1 WHERE name = 'two'");
 	assert_string_equal(find(rows, catalogue, &query), "uno ");
+	rows_run(rows, "UPDATE repos SET gated = 'auto' WHERE name = 'uno'");
+	query.not_gated = true;
+	assert_string_equal(find(rows, catalogue, &query), "");
+	query.not_gated = false;
+	query.gated = true;
+	assert_string_equal(find(rows, catalogue, &query), "uno ");
 	rows_run(rows, "UPDATE listings SET title = 'Something else' WHERE repo_id = 1");
 	rows_run(rows, "UPDATE accounts SET name = 'eve' WHERE name = 'Ada'");
 	query.search = (struct catalogue_texts){(const char *const[]){"eve/", "THING"}, 2};
@@ -254,7 +261,7 @@ static void learns_many(void **state)
 	query.limit = 5000;
 	rows_ok(catalogue_find(catalogue, &query, &page, &err), &err);
 	assert_int_equal(page.count, 4500);
-	assert_int_equal(page.ids[0], 4500);
+	assert_int_equal(page.found[0].id, 4500);
 	assert_false(page.more);
 }
 

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "api/call.h"
+#include "api/fields.h"
+#include "repo/catalogue.h"
+
+/*
+ * Lookup: the repositories among which a list chooses, for the one who calls. The catalogue finds
+ * them by what the caller may see; each row that is read for the answer is asked once more, by the
+ * condition over rows, for it may have become private meanwhile.
+ *
+ * Wire: A7.
+ */
+
+/* Entries of one page, with the place behind each of them. */
+struct lookup {
+	struct fields_entry *entries;
+	struct catalogue_mark *marks;
+	size_t count;
+	bool more;
+};
+
+void lookup_done(struct lookup *lookup);
+static inline void own_lookup_done(struct lookup *held)
+{
+	lookup_done(held);
+}
+
+/* Find and read a page; the query's `sight` is filled here. The rows are of one moment. */
+must_check int lookup_page(struct call *call, const struct catalogue_query *query, uint64_t chosen,
+			   struct lookup *out, struct err *err);
+
+/*
+ * All values of a name in the query, borrowed from the request; `out` has room for
+ * LIMITS_LIST_TERMS. Empty ones don't count. Errors: ERR_TOO_LARGE.
+ */
+must_check int lookup_texts(struct call *call, const char *name, const char **out, size_t *count,
+			    struct err *err);
