@@ -1,7 +1,9 @@
 """What can't be written as a request and its answer: bodies that lie, stop or never end."""
 import json
+import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -118,8 +120,13 @@ def test_parallel_commits_all_pass(hub, repo):
     assert len(tree) == 8
 
 
+def repositories(hub):
+    return len(os.listdir(os.path.join(hub.data, "repos")))
+
+
 def test_parallel_creates_make_one(hub):
     results = []
+    before = repositories(hub)
 
     def create():
         body = {"name": "raced", "type": "space", "sdk": "gradio"}
@@ -132,6 +139,30 @@ def test_parallel_creates_make_one(hub):
         thread.join()
     assert sorted(answer.status for answer in results) == [200] + [409] * 5
     assert len({answer.json()["url"] for answer in results}) == 1
+    assert repositories(hub) == before + 1  # nothing of the others is left
+
+
+def test_parallel_deletes_delete_one(hub):
+    body = {"name": "doomed", "type": "space", "sdk": "static"}
+    before = repositories(hub)
+    assert hub.call("POST", "/api/repos/create", "me", body).status == 200
+    with ThreadPoolExecutor(6) as pool:
+        calls = [pool.submit(hub.call, "DELETE", "/api/repos/delete", "me", body) for _ in range(6)]
+        results = [(call.result().status, call.result().code()) for call in calls]
+    assert sorted(results, key=str) == [(200, None)] + [(404, "RepoNotFound")] * 5
+    assert repositories(hub) == before
+
+
+def test_parallel_settings_leave_one_of_them(hub):
+    body = {"name": "torn", "type": "space", "sdk": "static"}
+    assert hub.call("POST", "/api/repos/create", "me", body).status == 200
+    wanted = [{"visibility": v, "gated": g} for v in ("private", "protected") for g in ("auto", "manual")]
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(hub.call, "PUT", "/api/spaces/me/torn/settings", "me", body) for body in wanted * 2]
+        answers = [call.result().json() for call in calls]
+    assert answers == [{"private": True, **body} for body in wanted * 2]
+    last = hub.call("PUT", "/api/spaces/me/torn/settings", "me", {}).json()
+    assert last in answers
 
 
 def test_a_slow_upload_does_not_keep_others_waiting(hub, repo):
