@@ -25,6 +25,7 @@
 #include "http/http.h"
 #include "route/route.h"
 #include "space/loop.h"
+#include "space/sweep.h"
 #include "space/vault.h"
 #include "store/store.h"
 
@@ -55,6 +56,7 @@ struct hub {
 	struct question_desk desk;
 	struct api *api;
 	struct http_server *http;
+	struct sweep *sweep;
 	struct ask_server *ask;
 	struct follow_server *follow;
 	struct listen_address listen;
@@ -172,6 +174,17 @@ static int start_api(struct hub *hub, struct err *err)
 				 &hub->http, err);
 }
 
+/* It has a thread of its own: nobody waits for it. */
+static int start_sweep(struct hub *hub, struct err *err)
+{
+	return sweep_start(&(struct sweep_config){.store = hub->store,
+						  .catalogue = hub->catalogue,
+						  .dir = hub->config->dir,
+						  .wake = wake,
+						  .arg = hub},
+			   &hub->sweep, err);
+}
+
 static int start_front(struct hub *hub, struct err *err)
 {
 	owned(close) int spaces =
@@ -201,6 +214,7 @@ static void hub_done(struct hub *hub)
 	http_server_stop(hub->http, END_GRACE_MS);
 	follow_server_stop(hub->follow);
 	ask_server_stop(hub->ask);
+	sweep_stop(hub->sweep);
 	space_loop_stop(hub->loop);
 	api_free(hub->api);
 	route_close(hub->route);
@@ -222,7 +236,7 @@ static int start_all(struct hub *hub, struct err *err)
 		return -1;
 	hub->hub_url = mem_format("http://hub.espace:%u", hub->listen.port);
 	if (open_store(hub, err) < 0 || find_uv(hub, err) < 0 || start_loop(hub, err) < 0 ||
-	    start_front(hub, err) < 0 || start_api(hub, err) < 0)
+	    start_front(hub, err) < 0 || start_sweep(hub, err) < 0 || start_api(hub, err) < 0)
 		return -1;
 	return 0;
 }
