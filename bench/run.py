@@ -17,6 +17,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from hub import BUILD, Hub, fetch, free_port  # noqa: E402
 import calls  # noqa: E402
+import commits  # noqa: E402
+import memory  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "hello-gradio"
 POLL_S = 0.005
@@ -165,6 +167,10 @@ def main():
         results["front"] = bench_front()
     if "calls" in arguments.names:
         results["calls"] = calls.bench(arguments.rounds)
+    if "commits" in arguments.names:
+        results["commits"] = commits.bench(arguments.rounds)
+    if "memory" in arguments.names:
+        results["memory"] = memory.bench()
     text = json.dumps(results, indent=1)
     print(text)
     if arguments.json:
