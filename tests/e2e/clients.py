@@ -13,6 +13,7 @@ ENVIRONMENTS = {
     version: [f"huggingface_hub=={version}", *COMMON]
     for version in ("0.20.3", "0.23.5", "0.30.2", "0.36.2", "1.0.1", "1.9.2", "1.20.1", "1.33.0", "2.4.0")
 }
+ENVIRONMENTS["0.30.2"] += ["hf_xet"]  # later ones bring it
 ENVIRONMENTS["2.4.0"] += ["gradio_client==2.7.*", "websockets"]
 JAVASCRIPT = "2.17.5"
 

@@ -27,7 +27,7 @@ def create_twice():
     url = api.create_repo(repo)
     assert str(url) == f"{ENDPOINT}/{repo}"
     assert (url.namespace, url.repo_name, url.repo_type) == (USER, repo.split("/")[1], "model")
-    with raises(HfHubHTTPError, 409):
+    with raises(HfHubHTTPError, 409, says="You already created this model repo"):
         api.create_repo(repo)
     assert str(api.create_repo(repo, exist_ok=True)) == str(url)
     assert api.repo_exists(repo)
@@ -74,6 +74,41 @@ def private_is_hidden():
         assert not outsider.repo_exists(repo)
     with raises(RepositoryNotFoundError):
         hf_hub_download(repo, ".gitattributes", token=False)
+
+
+@check(before="1.0")
+def visibility_as_of_old():
+    repo = make("visible")
+    assert api.update_repo_visibility(repo, private=True)["private"] is True
+    assert api.model_info(repo).private
+    assert api.update_repo_visibility(repo, private=False)["private"] is False
+    assert not api.model_info(repo).private
+
+
+@check(since="0.25")
+def settings():
+    repo = make("settings")
+    api.update_repo_settings(repo, private=True)
+    assert api.model_info(repo).private
+    with raises(RepositoryNotFoundError):
+        other.update_repo_settings(repo, private=False)
+    api.update_repo_settings(repo, private=False)
+    assert not api.model_info(repo).private
+    with raises(HfHubHTTPError, 403):
+        other.update_repo_settings(repo, private=True)
+    api.update_repo_settings(repo, gated="auto")
+    assert api.model_info(repo).gated == "auto"
+    api.update_repo_settings(repo, gated=False)
+    assert api.model_info(repo).gated is False
+
+
+@check(since="1.8")
+def visibility():
+    repo = make("protected", "space", space_sdk="gradio", visibility="protected")
+    with raises(RepositoryNotFoundError):
+        other.space_info(repo)
+    api.update_repo_settings(repo, repo_type="space", visibility="public")
+    assert not other.space_info(repo).private
 
 
 @check(since="0.25")

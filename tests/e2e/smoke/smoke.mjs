@@ -143,6 +143,16 @@ const checks = {
 		assert.equal(await hub.countCommits({ repo, ...mine }), history.length);
 	},
 
+	async copies() {
+		const repo = await make("copies");
+		await put(repo, "dir/a.txt", "text");
+		await put(repo, "dir/b.bin", new Uint8Array(MIB));
+		await hub.copyFile({ source: { repo, path: "dir/a.txt" }, destination: { repo, path: "c.txt" }, ...mine });
+		await hub.copyFolder({ source: { repo, path: "dir" }, destination: { repo, path: "copy" }, ...mine });
+		assert.equal(await text(repo, "c.txt"), "text");
+		assert.deepEqual((await paths(repo)).slice(2, 4), ["copy/a.txt", "copy/b.bin"]);
+	},
+
 	async missing() {
 		const repo = await make("missing");
 		assert.ok(await hub.fileExists({ repo, path: ".gitattributes", ...mine }));
@@ -162,6 +172,21 @@ const checks = {
 		const folder = await hub.snapshotDownload({ repo, cacheDir, ...mine });
 		assert.equal(await readFile(join(folder, "sub/b.txt"), "utf-8"), "b");
 		assert.equal(await hub.snapshotDownload({ repo, cacheDir, ...mine }), folder);
+	},
+
+	async branches() {
+		const repo = await make("branches");
+		await put(repo, "a", "1");
+		await hub.createBranch({ repo, branch: "dev", ...mine });
+		await refused(409, hub.createBranch({ repo, branch: "dev", ...mine }));
+		await hub.createBranch({ repo, branch: "dev", overwrite: true, ...mine });
+		await put(repo, "b", "2", { branch: "dev" });
+		assert.deepEqual(await paths(repo, { revision: "dev" }), [".gitattributes", "a", "b"]);
+		assert.deepEqual(await paths(repo), [".gitattributes", "a"]);
+		await hub.createBranch({ repo, branch: "void", empty: true, ...mine });
+		assert.deepEqual(await paths(repo, { revision: "void" }), []);
+		await hub.deleteBranch({ repo, branch: "dev", ...mine });
+		await refused(404, paths(repo, { revision: "dev" }));
 	},
 };
 

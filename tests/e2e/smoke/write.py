@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from huggingface_hub import CommitOperationAdd, CommitOperationCopy, CommitOperationDelete, hf_hub_download
@@ -113,7 +114,7 @@ def a_stale_parent_is_refused():
     repo = make("stale")
     first = head(repo)
     put(repo, "a", b"1", parent_commit=first)
-    with raises(HfHubHTTPError, 412):
+    with raises(HfHubHTTPError, 412, says="The branch was updated"):
         put(repo, "a", b"2", parent_commit=first)
     put(repo, "a", b"3", parent_commit=head(repo)[:10])
     assert comes_back(repo, "a", b"3")
@@ -145,6 +146,25 @@ def upload_folder():
         api.upload_folder(repo_id=repo, folder_path=folder, allow_patterns="*.txt", path_in_repo="deep/er")
     assert files(repo)[2:4] == ["b.bin", "deep/er/a.txt"]
     assert "deep/er/sub/c.txt" in files(repo)
+
+
+@check(since="1.20")  # from there on it makes several commits
+def upload_more_files_than_a_page_holds():
+    repo = make("many")
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(1100):
+            (Path(folder) / f"{number:04}.txt").write_text(f"{number}")
+        api.upload_folder(repo_id=repo, folder_path=folder)
+    assert files(repo)[1:] == [f"{number:04}.txt" for number in range(1100)]
+
+
+@check()
+def uploads_at_once():
+    repo = make("at-once")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: put(repo, f"{number}.txt", b"%d" % number), range(16)))
+    assert len(files(repo)) == 17
+    assert len(api.list_repo_commits(repo)) == 17
 
 
 @check()
