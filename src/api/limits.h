@@ -27,6 +27,8 @@ enum {
 	LIMITS_PATHS = 1000,              /* paths-info; the real hub answers 413 above */
 	LIMITS_COMMIT_OPERATIONS = 50000, /* lines of one commit; upload_folder stops at 1000 */
 	LIMITS_TREE_PAGE = 1000,          /* entries of one page of a tree (B7) */
+	LIMITS_EXPAND_PAGE = 100,         /* the same where each comes with its last commit */
+	LIMITS_LAST_WORK = 20000000,      /* entries looked at for last commits; about a second */
 	LIMITS_MEMBERS_PAGE = 500,        /* members of an organisation on one page (C4) */
 	LIMITS_COMMITS_PAGE = 100,        /* entries of one page of a history (B8) */
 	LIMITS_HISTORY = 100000,          /* commits that are counted; about 15 µs each */
