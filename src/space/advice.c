@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -10,15 +12,29 @@
 
 enum { SHORT_MAX = 60, LICENSE_MAX = 64, EMOJI_MAX_BYTES = 40 };
 
+/* An error's text may have been cut in the middle of a letter: then it goes without all such. */
+static json_t *sentence(char *words)
+{
+	json_t *string = json_string(words);
+
+	if (string)
+		return string;
+	for (char *c = words; *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	return json_string(words);
+}
+
 like_printf(2, 3) static void say(json_t *list, const char *format, ...)
 {
-	json_t *sentence;
+	owned(free) char *words = NULL;
 	va_list args;
 
 	va_start(args, format);
-	sentence = json_vsprintf(format, args);
+	if (vasprintf(&words, format, args) < 0)
+		abort(); /* out of memory, as in base/mem.h */
 	va_end(args);
-	json_array_append_new(list, json_pack("{s:o}", "message", sentence));
+	json_array_append_new(list, json_pack("{s:o}", "message", sentence(words)));
 }
 
 /* Kinds of values */

@@ -85,6 +85,18 @@ static void tells_values_of_another_kind(void **state)
 	}
 }
 
+/* The key is cut to 60 bytes, in the middle of the last letter. */
+static void tells_what_can_not_be_shown_whole(void **state)
+{
+	static const char key[] = "aaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéaéa";
+	owned(free) char *readme = mem_format("---\n%s: 1\n%s: 2\n---\n", key, key);
+
+	expect(readme, REPO_MODEL,
+	       "README.md line 3: aa??a??a??a??a??a??a??a??a??a??a??a??a??a??a??a??a??a??a??a? "
+	       "stands twice",
+	       "");
+}
+
 /* A model may have keys of a Space with values of its own. */
 static void judges_by_the_kind_of_repository(void **state)
 {
@@ -121,6 +133,7 @@ int main(void)
 		cmocka_unit_test(is_silent_about_good_cards),
 		cmocka_unit_test(misses_metadata),
 		cmocka_unit_test(tells_values_of_another_kind),
+		cmocka_unit_test(tells_what_can_not_be_shown_whole),
 		cmocka_unit_test(judges_by_the_kind_of_repository),
 		cmocka_unit_test(wants_licenses_that_can_be_listed),
 		cmocka_unit_test(tells_what_is_not_read),
