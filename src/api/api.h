@@ -10,6 +10,7 @@
 #include "http/http.h"
 #include "repo/catalogue.h"
 #include "repo/shelf.h"
+#include "space/hardware.h"
 #include "space/vault.h"
 #include "store/store.h"
 
@@ -24,10 +25,12 @@ struct api;
 
 struct api_config {
 	struct store *store;
-	const struct datadir *dir;   /* where repos/ID.git lie; kept by reference */
-	struct catalogue *catalogue; /* kept by reference, as the store is */
-	const struct vault *vault;   /* seals the secrets of new Spaces; kept by reference */
-	const char *domain;          /* Spaces are SLUG.domain; kept by reference */
+	const struct datadir *dir;       /* where repos/ID.git lie; kept by reference */
+	struct catalogue *catalogue;     /* kept by reference, as the store is */
+	const struct vault *vault;       /* seals the secrets of new Spaces; kept by reference */
+	const char *domain;              /* Spaces are SLUG.domain; kept by reference */
+	const struct hardware *hardware; /* what Spaces can ask for; kept by reference */
+	char *const *templates;          /* full names of Spaces, NULL-terminated; NULL for none */
 	/* A Space's wish has changed: look at it soon. From any thread; must not block. */
 	void (*wake)(void *arg, int64_t repo_id);
 	void *arg;

@@ -46,9 +46,19 @@ static int read_name(struct call *call, struct err *err)
 	return 0;
 }
 
-static int read_space(const json_t *body, struct plan *plan, struct err *err)
+static int read_flavor(struct call *call, const struct hardware_flavor **out, struct err *err)
+{
+	const char *name = NULL;
+
+	if (json_get_text(call->body, "hardware", &name, err) < 0)
+		return -1;
+	return name ? hardware_need(call->config->hardware, name, out, err) : 0;
+}
+
+static int read_space(struct call *call, struct plan *plan, struct err *err)
 {
 	struct space_setup *setup = &plan->setup;
+	const json_t *body = call->body;
 	json_t *secrets = NULL;
 	json_t *variables = NULL;
 	json_t *volumes = NULL;
@@ -60,7 +70,7 @@ static int read_space(const json_t *body, struct plan *plan, struct err *err)
 			       "\"sdk\" is needed: one of [gradio, streamlit, docker, static]");
 	if (json_get_text(body, "sdkVersion", &plan->seed.sdk_version, err) < 0 ||
 	    json_get_text(body, "template", &plan->template, err) < 0 ||
-	    json_get_text(body, "hardware", &setup->flavor, err) < 0 ||
+	    read_flavor(call, &setup->flavor, err) < 0 ||
 	    json_get_text(body, "storageTier", &setup->storage, err) < 0 ||
 	    runtime_seconds(body, "sleepTimeSeconds", &setup->sleep_s, err) < 0 ||
 	    json_get_array(body, "secrets", &secrets, err) < 0 ||
@@ -85,7 +95,7 @@ static int read_plan(struct call *call, struct plan *plan, struct err *err)
 	plan->setup.vault = call->config->vault;
 	call->repo.is_private = call->owner.type == ACCOUNT_ORG && call->owner.private_by_default;
 	if (visibility_read(call->body, &call->repo, err) < 0 ||
-	    (call->repo.type == REPO_SPACE && read_space(call->body, plan, err) < 0) ||
+	    (call->repo.type == REPO_SPACE && read_space(call, plan, err) < 0) ||
 	    json_get_text(call->body, "license", &plan->seed.license, err) < 0 ||
 	    json_get_array(call->body, "files", &files, err) < 0)
 		return -1;

@@ -5,6 +5,7 @@
 
 #include "api/answer.h"
 #include "api/limits.h"
+#include "api/runtime.h"
 #include "api/url.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -117,10 +118,12 @@ static int put_host(struct fields_entry *entry, struct str *out, struct err *err
 
 static int put_runtime(struct fields_entry *entry, struct str *out, struct err *err)
 {
-	owned(free) char *host = url_space_host(entry->call, entry->space->slug);
-	owned(json_decref) json_t *runtime = space_runtime_json(entry->space, host);
-	owned(free) char *text = json_text(runtime);
+	owned(json_decref) json_t *runtime = NULL;
+	owned(free) char *text = NULL;
 
+	if (runtime_json(entry->call, entry->space, &runtime, err) < 0)
+		return -1;
+	text = json_text(runtime);
 	str_add(out, text);
 	return 0;
 }

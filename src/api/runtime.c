@@ -12,6 +12,21 @@
  * The run of a Space and its logs: A10, A12.
  */
 
+/* Names for people, beside those for programs. */
+static void add_titles(const struct hardware *hardware, json_t *names)
+{
+	static const char *const keys[][2] = {{"current", "currentPrettyName"},
+					      {"requested", "requestedPrettyName"}};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		const char *name = json_string_value(json_object_get(names, keys[i][0]));
+		const struct hardware_flavor *flavor = name ? hardware_find(hardware, name) : NULL;
+
+		if (flavor)
+			json_object_set_new(names, keys[i][1], json_string(flavor->title));
+	}
+}
+
 int runtime_json(struct call *call, const struct space *space, json_t **out, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
@@ -23,6 +38,7 @@ int runtime_json(struct call *call, const struct space *space, json_t **out, str
 	    volume_list(store_read_db(read), space->repo_id, &volumes, err) < 0)
 		return -1;
 	runtime = space_runtime_json(space, host);
+	add_titles(call->config->hardware, json_object_get(runtime, "hardware"));
 	if (json_array_size(volumes) > 0)
 		json_object_set(runtime, "volumes", volumes);
 	*out = runtime;

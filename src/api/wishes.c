@@ -82,15 +82,16 @@ static int set_hardware(const struct change *change, struct store_db *db, int64_
 int call_set_hardware(struct call *call, struct err *err)
 {
 	struct change change = {.apply = set_hardware, .action = "space.hardware"};
+	const struct hardware_flavor *flavor;
 	json_t *body;
 
 	if (call_json(call, &body, err) < 0 ||
 	    json_need_text(body, "flavor", &change.text, err) < 0 ||
-	    runtime_seconds(body, "sleepTimeSeconds", &change.seconds, err) < 0)
+	    runtime_seconds(body, "sleepTimeSeconds", &change.seconds, err) < 0 ||
+	    hardware_need(call->config->hardware, change.text, &flavor, err) < 0)
 		return -1;
-	if (!space_flavor_is_known(change.text))
-		return err_set(err, ERR_INVALID, "unknown hardware \"%.60s\"", change.text);
-	change.detail = change.text;
+	change.text = flavor->name;
+	change.detail = flavor->name;
 	return answer_change(call, &change, err);
 }
 

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "daemon/hardware_file.h"
 #include "daemon/door.h"
 #include "daemon/exe.h"
 #include "daemon/listen.h"
@@ -51,6 +52,7 @@ struct hub {
 	struct store *store;
 	struct catalogue *catalogue;
 	struct vault *vault;
+	struct hardware *hardware;
 	struct route *route;
 	struct space_loop *loop;
 	struct question_desk desk;
@@ -73,6 +75,7 @@ static int open_store(struct hub *hub, struct err *err)
 
 	if (store_open(database, &hub->store, err) < 0 ||
 	    vault_open(key, hub->store, &hub->vault, err) < 0 ||
+	    hardware_file_open(dir, &hub->hardware, err) < 0 ||
 	    route_open(routes, dir->www, &hub->route, err) < 0)
 		return -1;
 	hub->catalogue = catalogue_new(hub->store);
@@ -131,11 +134,7 @@ static int start_loop(struct hub *hub, struct err *err)
 				 .uv_version = hub->uv_version,
 				 .default_index =
 					 *settings->python_index ? settings->python_index : NULL},
-			.app_limits = {.cpu_milli = (uint32_t)settings->basic_cpu_milli,
-				       .memory_bytes = (uint64_t)settings->basic_memory_mb * MIB,
-				       .pids = (uint32_t)settings->basic_pids,
-				       .disk_bytes =
-					       (uint64_t)settings->basic_disk_gb * 1024 * MIB},
+			.hardware = hub->hardware,
 			.build_limits = {.cpu_milli = BUILD_CPU_MILLI,
 					 .memory_bytes = (uint64_t)BUILD_MEMORY_MIB * MIB,
 					 .pids = BUILD_PIDS,
@@ -162,6 +161,8 @@ static int start_api(struct hub *hub, struct err *err)
 						.catalogue = hub->catalogue,
 						.dir = hub->config->dir,
 						.vault = hub->vault,
+						.hardware = hub->hardware,
+						.templates = hub->config->settings->templates.items,
 						.domain = hub->config->settings->domain,
 						.wake = wake,
 						.arg = hub});
@@ -218,6 +219,7 @@ static void hub_done(struct hub *hub)
 	space_loop_stop(hub->loop);
 	api_free(hub->api);
 	route_close(hub->route);
+	hardware_free(hub->hardware);
 	vault_free(hub->vault);
 	catalogue_free(hub->catalogue);
 	store_close(hub->store);

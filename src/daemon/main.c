@@ -3,6 +3,7 @@
 
 #include "base/datadir.h"
 #include "base/log.h"
+#include "daemon/hardware_file.h"
 #include "daemon/keeper.h"
 #include "daemon/machine.h"
 #include "daemon/options.h"
@@ -98,7 +99,8 @@ static int serve(const struct options *options, struct err *err)
 {
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 
-	if (machine_claim(options, err) < 0 || datadir_open(options->data, &dir, err) < 0)
+	if (machine_claim(options, err) < 0 || datadir_open(options->data, &dir, err) < 0 ||
+	    hardware_file_check(&dir, err) < 0)
 		return -1;
 	return keeper_run(&(struct keeper_config){.dir = &dir,
 						  .settings = &options->settings,

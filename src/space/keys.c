@@ -71,9 +71,9 @@ int keys_check(const struct keys_entry *entry, struct err *err)
 			       "key \"%.60s\" must be at most %d letters, digits and _, and not "
 			       "start with a digit",
 			       entry->key, KEYS_NAME_MAX);
-	if (strlen(entry->value) > VAULT_VALUE_MAX)
+	if (strlen(entry->value) > KEYS_VALUE_MAX)
 		return err_set(err, ERR_TOO_LARGE, "the value of %.60s is longer than %d KiB",
-			       entry->key, VAULT_VALUE_MAX / 1024);
+			       entry->key, KEYS_VALUE_MAX / 1024);
 	if (entry->description && strlen(entry->description) > KEYS_DESCRIPTION_MAX)
 		return err_set(err, ERR_TOO_LARGE,
 			       "the description of %.60s is longer than %d bytes", entry->key,

@@ -20,6 +20,7 @@
  */
 enum {
 	KEYS_NAME_MAX = 256,
+	KEYS_VALUE_MAX = 63 * 1024, /* with name and "=" below what a runner takes: 64 KiB */
 	KEYS_DESCRIPTION_MAX = 4096,
 	KEYS_COUNT_MAX = 256,       /* of each kind */
 	KEYS_BYTES_MAX = 96 * 1024, /* of both kinds: a start sends them (engine/request.h) */

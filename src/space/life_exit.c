@@ -55,7 +55,8 @@ static void describe(const struct life *life, const struct life_fact *fact, stru
 	}
 	end->status = fact->run.exit_status;
 	end->at_ms = fact->run.ended_ms;
-	size_text(life->loop->config.app_limits.memory_bytes, size, sizeof(size));
+	size_text(hardware_limits(life->loop->config.hardware, end->row->flavor).memory_bytes, size,
+		  sizeof(size));
 	if (fact->run.oom)
 		snprintf(end->reason, sizeof(end->reason),
 			 "out of memory: the limit of %s was reached", size);

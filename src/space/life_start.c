@@ -32,8 +32,8 @@ static void fill_argv(const struct space_plan *plan, const char **out)
 	out[count] = NULL;
 }
 
-static int make_env(const struct life *life, const struct space *space, struct appenv *out,
-		    struct err *err)
+static int make_env(const struct life *life, const struct space *space,
+		    const struct engine_limits *limits, struct appenv *out, struct err *err)
 {
 	const struct space_loop_config *config = &life->loop->config;
 	owned(store_read_end) struct store_read *read = NULL;
@@ -41,8 +41,8 @@ static int make_env(const struct life *life, const struct space *space, struct a
 	const struct appenv_facts facts = {
 		.host = host,
 		.hub_url = config->hub_url,
-		.cpu_milli = config->app_limits.cpu_milli,
-		.memory_bytes = config->app_limits.memory_bytes,
+		.cpu_milli = limits->cpu_milli,
+		.memory_bytes = limits->memory_bytes,
 	};
 
 	if (store_read_begin(config->store, &read, err) < 0)
@@ -66,10 +66,10 @@ static int submit(struct life *life, const struct space *space, const struct run
 		.argv = argv,
 		.cwd = app_folder,
 		.port = space->plan.app_port,
-		.limits = life->loop->config.app_limits,
+		.limits = hardware_limits(life->loop->config.hardware, row->flavor),
 	};
 
-	if (make_env(life, space, &env, err) < 0)
+	if (make_env(life, space, &spec.limits, &env, err) < 0)
 		return -1;
 	spec.env = (const char *const *)env.vars;
 	fill_argv(&space->plan, argv);

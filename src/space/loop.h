@@ -8,6 +8,7 @@
 #include "build/env.h"
 #include "engine/engine.h"
 #include "route/route.h"
+#include "space/hardware.h"
 #include "space/vault.h"
 #include "store/store.h"
 
@@ -30,7 +31,7 @@ struct space_loop_config {
 	uint16_t port;       /* of their host names; 80 is not written */
 	const char *hub_url; /* as seen by an app, "http://hub.espace:8080" */
 	struct env_base base;
-	struct engine_limits app_limits;
+	const struct hardware *hardware; /* what apps may use */
 	struct engine_limits build_limits;
 	/* Called once in the loop's thread; the engine is freed by its ops at the end. */
 	int (*make_engine)(void *arg, struct loop *loop, struct engine **out, struct err *err);
@@ -40,7 +41,8 @@ struct space_loop_config {
 	int64_t retry_ms;   /* wait before something is tried again; 0: a second */
 };
 
-/* Texts of the config stay the caller's and must outlive the loop; so must store, route, vault. */
+/* Texts of the config stay the caller's and must outlive the loop; so must store, route, vault and
+ * hardware. */
 must_check int space_loop_start(const struct space_loop_config *config, struct space_loop **out,
 				struct err *err);
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "build/recipe.h"
+#include "space/hardware.h"
 #include "space/keys.h"
 #include "space/volume.h"
 
@@ -19,30 +20,12 @@ enum {
 	SETUP_LIST_MAX = 256,
 };
 
-static const char *const flavors[] = {
-	"cpu-basic",      "cpu-upgrade",    "cpu-performance", "cpu-xl",
-	"zero-a10g",      "t4-small",       "t4-medium",       "l4x1",
-	"l4x4",           "l40sx1",         "l40sx4",          "l40sx8",
-	"a10g-small",     "a10g-large",     "a10g-largex2",    "a10g-largex4",
-	"a100-large",     "a100x4",         "a100x8",          "h200",
-	"h200x2",         "h200x4",         "h200x8",          "rtx-pro-6000",
-	"rtx-pro-6000x2", "rtx-pro-6000x4", "rtx-pro-6000x8",
-};
-
 #define COLUMNS                                                                                  \
 	"repo_id, hex, full_name, slug, owner_hex, creator_hex, sdk, is_private, generation,"    \
 	" \"commit\", flavor, sleep_s, storage, paused, deleting, restart_nonce, factory_nonce," \
 	" stage, error, current_flavor, running_commit, run_log, build_log, settled,"            \
 	" built_commit, built_factory, env_layer, env_cache, app_file, app_port, app_title,"     \
 	" startup_s, env_own, app_sdk, settles_ms"
-
-bool space_flavor_is_known(const char *flavor)
-{
-	for (size_t i = 0; i < sizeof(flavors) / sizeof(*flavors); i++)
-		if (strcmp(flavors[i], flavor) == 0)
-			return true;
-	return false;
-}
 
 int space_sleep_check(int64_t seconds, struct err *err)
 {
@@ -115,8 +98,6 @@ int space_setup_check(const struct space_setup *setup, struct err *err)
 	if (!setup->sdk || !is_one_of(setup->sdk, sdks))
 		return err_set(err, ERR_INVALID,
 			       "sdk must be one of [gradio, streamlit, docker, static]");
-	if (setup->flavor && !space_flavor_is_known(setup->flavor))
-		return err_set(err, ERR_INVALID, "unknown hardware \"%.60s\"", setup->flavor);
 	if (setup->storage && space_storage_rank(setup->storage) <= 0)
 		return err_set(err, ERR_INVALID,
 			       "storageTier must be one of [small, medium, large]");
@@ -177,14 +158,9 @@ static int choose_slug(struct store_db *db, const char *full_name, char out[stat
 	return err_set(err, ERR_SYSTEM, "no host name is left for %s", full_name);
 }
 
-bool space_flavor_is_basic(const char *flavor)
-{
-	return strcmp(flavor, SPACE_FLAVOR_BASIC) == 0;
-}
-
 int64_t space_sleep_of(const char *flavor, int64_t wanted_s)
 {
-	if (space_flavor_is_basic(flavor))
+	if (strcmp(flavor, HARDWARE_BASIC) == 0)
 		return SPACE_SLEEP_DEFAULT_S;
 	return wanted_s ? wanted_s : -1;
 }
@@ -197,7 +173,7 @@ static bool app_is_private(const struct repo *repo)
 static int add_row(struct store_db *db, const struct repo *repo, const struct space_setup *setup,
 		   const char *slug, struct err *err)
 {
-	const char *flavor = setup->flavor ? setup->flavor : SPACE_FLAVOR_BASIC;
+	const char *flavor = setup->flavor ? setup->flavor->name : HARDWARE_BASIC;
 	owned(store_query_end) struct store_query *query = store_query(
 		db,
 		"INSERT INTO spaces (repo_id, hex, full_name, slug, owner_hex, creator_hex, sdk,"

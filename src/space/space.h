@@ -26,9 +26,8 @@ enum {
 	SPACE_SLEEP_MAX_S = 10 * 365 * 24 * 3600,
 };
 
-#define SPACE_FLAVOR_BASIC "cpu-basic"
-
-struct vault; /* space/vault.h */
+struct hardware_flavor; /* space/hardware.h */
+struct vault;           /* space/vault.h */
 
 /* What the repository says about building and starting, once it was read. */
 struct space_plan {
@@ -75,11 +74,6 @@ struct space {
 	struct space_plan plan;
 };
 
-/* Hardware that clients know by name (Wire: A13). */
-bool space_flavor_is_known(const char *flavor);
-
-bool space_flavor_is_basic(const char *flavor);
-
 /* -1, or a reasonable number of seconds? Errors: ERR_INVALID. */
 must_check int space_sleep_check(int64_t seconds, struct err *err);
 /* The sleep time of a flavor, where a call asks for `wanted_s`; 0 if it doesn't ask. */
@@ -91,10 +85,10 @@ int space_storage_rank(const char *tier);
 /* Wishes that create_repo may bring along; all optional (Wire: A2). */
 struct space_setup {
 	const char *sdk;
-	const char *flavor;    /* NULL: cpu-basic */
-	const char *storage;   /* NULL: none */
-	int64_t sleep_s;       /* 0: the default of the flavor */
-	const json_t *secrets; /* arrays of {key, value, description?}, or NULL */
+	const struct hardware_flavor *flavor; /* NULL: cpu-basic */
+	const char *storage;                  /* NULL: none */
+	int64_t sleep_s;                      /* 0: the default of the flavor */
+	const json_t *secrets;                /* arrays of {key, value, description?}, or NULL */
 	const json_t *variables;
 	const json_t *volumes;
 	const struct vault *vault; /* seals the secrets; needed where there are any */

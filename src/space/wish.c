@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "space/hardware.h"
 #include "space/space.h"
 #include "space/volume.h"
 
@@ -80,7 +81,7 @@ static int write_sleep(struct store_db *db, const struct space *space, int64_t s
 /* What was set for other hardware than cpu-basic stays with the Space. */
 static int64_t next_sleep(const struct space *space, const char *flavor, int64_t sleep_s)
 {
-	if (sleep_s == 0 && !space_flavor_is_basic(space->flavor))
+	if (sleep_s == 0 && strcmp(space->flavor, HARDWARE_BASIC) != 0)
 		sleep_s = space->sleep_s;
 	return space_sleep_of(flavor, sleep_s);
 }

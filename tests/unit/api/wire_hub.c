@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "space/flavors.h"
 
 /*
  * The API alone, for tests/wire: one HTTP server on a unix socket over a fresh data directory with
@@ -185,15 +186,22 @@ static int run(const char *socket_path, const char *path, struct err *err)
 	owned(vault_free) struct vault *vault = NULL;
 	owned(free) char *file = mem_format("%s/espace.db", path);
 	owned(free) char *key = mem_format("%s/secret.key", path);
+	owned(free) char *flavors = flavors_yaml(64, UINT64_C(512) << 30);
+	owned(hardware_free) struct hardware *hardware = NULL;
+	static char *const templates[] = {"acme/template", "acme/gone", NULL};
 	struct api_config config = {.dir = &dir, .domain = "localhost"};
 
 	if (open_dir(path, &dir, err) < 0 || store_open(file, &store, err) < 0 ||
-	    vault_open(key, store, &vault, err) < 0 || add_accounts(store, err) < 0)
+	    vault_open(key, store, &vault, err) < 0 ||
+	    hardware_parse(flavors, strlen(flavors), &hardware, err) < 0 ||
+	    add_accounts(store, err) < 0)
 		return -1;
 	catalogue = catalogue_new(store);
 	config.store = store;
 	config.catalogue = catalogue;
 	config.vault = vault;
+	config.hardware = hardware;
+	config.templates = templates;
 	return serve(socket_path, &config, err);
 }
 

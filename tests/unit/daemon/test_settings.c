@@ -15,7 +15,7 @@ static void defaults_are_filled(void **state)
 	assert_int_equal(settings.listen.count, 2);
 	assert_string_equal(settings.listen.items[0], "127.0.0.1:8080");
 	assert_string_equal(settings.domain, "localhost");
-	assert_int_equal(settings.basic_pids, 512);
+	assert_int_equal(settings.front_hold_s, 30);
 	assert_true(settings.network_egress);
 }
 

@@ -65,7 +65,7 @@ struct hand *hand_new(void)
 		.base = {.python = "/usr/bin/python3.11",
 			 .python_version = "3.11",
 			 .uv_version = "0.13.9"},
-		.app_limits = {.cpu_milli = 2000, .memory_bytes = UINT64_C(16) << 30, .pids = 512},
+		.hardware = hand->world->hardware,
 		.make_engine = make_engine,
 		.make_engine_arg = hand,
 		.backoff_ms = 1,

@@ -198,9 +198,9 @@ static void expect_too_large(struct world *world, enum keys_kind kind, const cha
 static void limits_how_many_and_how_long(void **state)
 {
 	struct world *world = *state;
-	owned(free) char *value = mem_alloc(VAULT_VALUE_MAX + 2);
+	owned(free) char *value = mem_alloc(KEYS_VALUE_MAX + 2);
 
-	memset(value, 'x', VAULT_VALUE_MAX + 1);
+	memset(value, 'x', KEYS_VALUE_MAX + 1);
 	expect_too_large(world, KEYS_VARIABLE, "A", value);
 	for (int i = 0; i < KEYS_COUNT_MAX; i++) {
 		owned(free) char *key = mem_format("K%d", i);
@@ -208,7 +208,7 @@ static void limits_how_many_and_how_long(void **state)
 		set(world, KEYS_VARIABLE, key, "x");
 	}
 	expect_too_large(world, KEYS_VARIABLE, "ONE_MORE", "x");
-	value[VAULT_VALUE_MAX] = '\0';
+	value[KEYS_VALUE_MAX] = '\0';
 	set(world, KEYS_SECRET, "A", value);
 	expect_too_large(world, KEYS_SECRET, "B", value);
 }

@@ -54,12 +54,10 @@ static void names_the_field_that_is_wrong(void **state)
 	owned(json_decref) json_t *no_path = json("[{\"source\":\"a/b\",\"mountPath\":\"x\"}]");
 	struct err err = ERR_INIT;
 
-	world_ok(space_setup_check(&(struct space_setup){.sdk = "gradio", .flavor = "t4-small"},
-				   &err),
+	world_ok(space_setup_check(&(struct space_setup){.sdk = "gradio", .sleep_s = -1}, &err),
 		 &err);
 	expect_refused(&(struct space_setup){.sdk = NULL}, "sdk must be one of");
 	expect_refused(&(struct space_setup){.sdk = "flask"}, "sdk must be one of");
-	expect_refused(&(struct space_setup){.sdk = "gradio", .flavor = "x"}, "hardware \"x\"");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .storage = "huge"}, "storageTier");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .sleep_s = 30}, "sleepTimeSeconds");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .sleep_s = -2}, "sleepTimeSeconds");
@@ -111,7 +109,7 @@ static void keeps_all_wishes_of_a_new_space(void **state)
 		json("[{\"key\":\"B\",\"value\":\"y\",\"description\":\"d\"}]");
 	owned(json_decref) json_t *volumes = json("[{\"source\":\"a/b\",\"mountPath\":\"/v\"}]");
 	const struct space_setup setup = {.sdk = "gradio",
-					  .flavor = "t4-small",
+					  .flavor = hardware_find(world->hardware, "t4-small"),
 					  .storage = "small",
 					  .sleep_s = 3600,
 					  .secrets = secrets,

@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "space/flavors.h"
 
 void world_ok(int result, const struct err *err)
 {
@@ -58,6 +59,7 @@ struct world *world_new(void)
 	owned(free) char *database = NULL;
 	owned(free) char *link = NULL;
 	owned(free) char *key = NULL;
+	owned(free) char *yaml = NULL;
 	struct err err = ERR_INIT;
 
 	world->path = mem_text("/tmp/espace-space-XXXXXX");
@@ -73,6 +75,8 @@ struct world *world_new(void)
 	key = mem_format("%s/secret.key", world->path);
 	world_ok(store_open(database, &world->store, &err), &err);
 	world_ok(vault_open(key, world->store, &world->vault, &err), &err);
+	yaml = flavors_yaml(64, UINT64_C(512) << 30);
+	world_ok(hardware_parse(yaml, strlen(yaml), &world->hardware, &err), &err);
 	add_owner(world);
 	return world;
 }
@@ -81,6 +85,7 @@ void world_free(struct world *world)
 {
 	struct err err = ERR_INIT;
 
+	hardware_free(world->hardware);
 	vault_free(world->vault);
 	store_close(world->store);
 	world_ok(file_remove_tree(AT_FDCWD, world->path, &err), &err);

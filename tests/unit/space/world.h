@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "repo/repo.h"
+#include "space/hardware.h"
 #include "space/space.h"
 #include "space/vault.h"
 #include "store/store.h"
@@ -11,6 +12,7 @@ struct world {
 	char *path;
 	struct store *store;
 	struct vault *vault;
+	struct hardware *hardware; /* as on a large machine */
 };
 
 struct world *world_new(void);
