@@ -1,5 +1,8 @@
 #include "temp.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 #include "repo/refs.h"
 
 static void add_name(void *arg, const struct refs_entry *entry)
@@ -179,6 +182,94 @@ static void an_empty_commit_has_no_files(void **state)
 	temp_fsck(temp);
 }
 
+/* Change n of a series: even ones make a branch, odd ones delete the one before. */
+static int change_number(struct git *git, const char *commit, int n, struct err *err)
+{
+	owned(free) char *name = mem_format("series/%d", n / 2 - n % 2);
+
+	return n % 2 ? refs_delete_branch(git, name, err)
+		     : refs_make_branch(git, name, commit, false, err);
+}
+
+/* A process that makes changes from `first` on and tells of each when it is done. */
+static pid_t start_series(struct temp *temp, int first, int *told)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct git *git;
+		struct err err = ERR_INIT;
+
+		if (git_open(temp->path, &git, &err) < 0)
+			_exit(1);
+		for (int n = first;; n++)
+			if (change_number(git, temp->first, n, &err) < 0 ||
+			    write(ends[1], ".", 1) != 1)
+				_exit(1);
+	}
+	close(ends[1]);
+	*told = ends[0];
+	return pid;
+}
+
+/* Kill it as soon as it has told of `count` changes. Returns how many it has told of in the end. */
+static int kill_after(pid_t pid, int told, int count)
+{
+	char c;
+	int seen = 0, status;
+
+	while (seen < count && read(told, &c, 1) == 1)
+		seen++;
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	while (read(told, &c, 1) == 1)
+		seen++;
+	close(told);
+	return seen;
+}
+
+static bool exists(struct temp *temp, int number)
+{
+	owned(free) char *name = mem_format("series/%d", number);
+	char commit[GIT_HEX];
+	struct err err = ERR_INIT;
+
+	return git_resolve(temp->git, name, commit, &err) == 0;
+}
+
+static void what_was_told_survives_a_kill(void **state)
+{
+	struct temp *temp = *state;
+	owned(str_done) struct str out = str_new(1000);
+	struct err err = ERR_INIT;
+	int n = 0;
+
+	temp_ok(refs_make_branch(temp->git, "series/-1", temp->first, false, &err), &err);
+	for (int round = 0; round < 30; round++) {
+		int told;
+		pid_t pid = start_series(temp, n, &told);
+
+		n += kill_after(pid, told, 1 + round % 5);
+		/* The next change, which may have been done too, is about none of these. */
+		assert_true(exists(temp, (n - 1) / 2));
+		assert_true(n % 2 || !exists(temp, (n - 1) / 2 - 1));
+		/* Whatever it has left is in nobody's way, not even for a moment. */
+		temp_ok(refs_make_branch(temp->git, "other", temp->first, true, &err), &err);
+		temp_ok(refs_delete_branch(temp->git, "other", &err), &err);
+		/* The change in flight may be done or not: do it where it is not. */
+		if (change_number(temp->git, temp->first, n, &err) < 0)
+			assert_int_equal(err.kind, n % 2 ? ERR_NO_REVISION : ERR_EXISTS);
+		n++;
+		if (round % 3 == 0)
+			temp_git(temp, (const char *[]){"pack-refs", "--all", NULL}, &out);
+	}
+	temp_fsck(temp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +281,7 @@ int main(void)
 		TEMP_TEST(an_annotated_tag_says_who_and_why),
 		TEMP_TEST(squashing_keeps_the_files),
 		TEMP_TEST(an_empty_commit_has_no_files),
+		TEMP_TEST(what_was_told_survives_a_kill),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
