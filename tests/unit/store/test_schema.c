@@ -110,6 +110,32 @@ static void a_step_is_taken_whole_or_not_at_all(void **state)
 	assert_int_equal(scratch_ask(store, "PRAGMA user_version"), step_count());
 }
 
+/* What the first schema held: scopes that could only write, and no word on who may visit an app. */
+static void rows_of_the_first_schema_mean_what_they_meant(void **state)
+{
+	struct scratch *scratch = scratch_of(state);
+	owned(store_close) struct store *store = NULL;
+	struct err err = ERR_INIT;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/old.db", scratch->dir);
+	run_aside(path, schema_steps[0]);
+	run_aside(path, "PRAGMA user_version = 1;"
+			"INSERT INTO accounts (id, hex, type, name, created_ms)"
+			" VALUES (1, 'a', 'user', 'me', 0);"
+			"INSERT INTO tokens (id, user_id, hash, name, role, created_ms)"
+			" VALUES (1, 1, 'h', 'ci', 'fineGrained', 0);"
+			"INSERT INTO token_scopes (token_id, full_name) VALUES (1, 'me/demo');"
+			"INSERT INTO repos (hex, type, owner_id, name, is_private, creator_id,"
+			" created_ms, modified_ms) VALUES ('r', 'space', 1, 'demo', 1, 1, 0, 0);");
+	assert_ok(store_open(path, &store, &err));
+	assert_int_equal(
+		scratch_ask(store, "SELECT count(*) FROM token_scopes WHERE may = 'write'"), 1);
+	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM repos WHERE is_private AND "
+					    "NOT is_protected AND gated = ''"),
+			 1);
+}
+
 static void two_processes_may_make_it_at_once(void **state)
 {
 	enum { CHILDREN = 4 };
@@ -158,6 +184,7 @@ int main(void)
 		TEST(a_newer_database_is_refused_and_left_alone),
 		TEST(a_file_that_is_no_database_is_refused),
 		TEST(a_step_is_taken_whole_or_not_at_all),
+		TEST(rows_of_the_first_schema_mean_what_they_meant),
 		TEST(two_processes_may_make_it_at_once),
 	};
 
