@@ -75,15 +75,6 @@ static int close_file(void *arg, const char *path, struct err *err)
 	return change_file_close(upload->change, path, err);
 }
 
-static int delete_file(void *arg, const char *path, struct err *err)
-{
-	struct upload *upload = arg;
-
-	if (check_count(upload, err) < 0)
-		return -1;
-	return change_delete_file(upload->change, path, err);
-}
-
 static int delete_folder(void *arg, const char *path, struct err *err)
 {
 	struct upload *upload = arg;
@@ -91,6 +82,18 @@ static int delete_folder(void *arg, const char *path, struct err *err)
 	if (check_count(upload, err) < 0)
 		return -1;
 	return change_delete_folder(upload->change, path, err);
+}
+
+/* JavaScript has no other word for a folder, which may end in a slash there as well. */
+static int delete_file(void *arg, const char *path, struct err *err)
+{
+	struct upload *upload = arg;
+
+	if (str_ends(path, "/"))
+		return delete_folder(arg, path, err);
+	if (check_count(upload, err) < 0)
+		return -1;
+	return change_delete_file(upload->change, path, err);
 }
 
 /* Preupload never asks for it, so only who did not ask comes here. */

@@ -6,17 +6,17 @@
  */
 
 /* Bodies, in bytes. */
-#define LIMITS_BODY_NONE   (64ULL << 10)  /* calls without arguments; clients send {} at times */
-#define LIMITS_BODY_SMALL  (1ULL << 20)   /* names, wishes, settings */
-#define LIMITS_BODY_CREATE (16ULL << 20)  /* with the initial files of the JS client (A2) */
-#define LIMITS_BODY_LIST   (4ULL << 20)   /* preupload of 256 files with samples, paths-info */
-#define LIMITS_BODY_CARD   (16ULL << 20)  /* a README in JSON (B9), 1 MiB of it counts */
-#define LIMITS_BODY_COMMIT (150ULL << 20) /* clients pack 100 MiB of files, 4/3 in base64 (0.1) */
+#define LIMITS_BODY_NONE   (64ULL << 10) /* calls without arguments; clients send {} at times */
+#define LIMITS_BODY_SMALL  (1ULL << 20)  /* names, wishes, settings */
+#define LIMITS_BODY_CREATE (16ULL << 20) /* with the initial files of the JS client (A2) */
+#define LIMITS_BODY_LIST   (4ULL << 20)  /* preupload of 256 files with samples, paths-info */
+#define LIMITS_BODY_CARD   (16ULL << 20) /* a README in JSON (B9), 1 MiB of it counts */
+#define LIMITS_BODY_COMMIT (2ULL << 30)  /* clients before 1.20 send a folder in one commit */
 #define LIMITS_BODY_MOST   LIMITS_BODY_COMMIT /* of all; above it nginx reads nothing */
 
 /*
  * The largest file that travels inside of a commit's line (B1). Above it files need a transfer of
- * their own; LIMITS_BODY_COMMIT has room for one in base64.
+ * their own; LIMITS_BODY_COMMIT has room for some in base64.
  */
 #define LIMITS_REGULAR_FILE_MIB 64
 #define LIMITS_REGULAR_FILE     ((int64_t)LIMITS_REGULAR_FILE_MIB << 20)

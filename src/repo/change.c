@@ -85,6 +85,8 @@ int change_begin(struct git *git, const char *branch, struct change **out, struc
 	char commit[GIT_HEX];
 	git_oid head;
 
+	if (str_starts(branch, "refs/heads/"))
+		branch += strlen("refs/heads/");
 	if (need_head(git, branch, &head, err) == 0)
 		return begin(git, branch, out, err);
 	if (err->kind == ERR_NO_REVISION && *branch && git_resolve(git, branch, commit, err) == 0)

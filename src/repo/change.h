@@ -33,8 +33,8 @@ enum {
 };
 
 /*
- * On branch `branch`, which must exist. Errors: ERR_NO_REVISION, ERR_UNPROCESSED where it is a tag
- * or a commit, to which nothing can be added.
+ * On branch `branch`, which must exist; refs/heads/ may stand before its name. Errors:
+ * ERR_NO_REVISION, ERR_UNPROCESSED where it is a tag or a commit, to which nothing can be added.
  */
 must_check int change_begin(struct git *git, const char *branch, struct change **out,
 			    struct err *err);

@@ -60,7 +60,7 @@ def test_a_length_that_is_no_number_is_refused(hub, repo):
 
 def test_more_than_the_limit_is_refused_before_it_is_sent(hub, repo):
     before = head(hub, repo)
-    answer = send_raw(hub, repo, 151 << 20, b"", "100-continue").getresponse()
+    answer = send_raw(hub, repo, (2 << 30) + 1, b"", "100-continue").getresponse()
     assert answer.status == 413
     assert json.loads(answer.read())["error"]
     assert head(hub, repo) == before

@@ -164,19 +164,17 @@ static void refuses_hostile_paths(void **state)
 	assert_int_equal(change_count(change), 0);
 }
 
-static void keeps_the_executable_bit(void **state)
+/* Main becomes a commit by git that holds README.md's content only, under another mode and name. */
+static void commit_by_git(struct temp *temp, const char *mode, const char *name)
 {
-	struct temp *temp = *state;
+	const char *const mktree[] = {"git", "-C", temp->path, "mktree", NULL};
 	owned(str_done) struct str out = str_new(1000);
-	char commit[GIT_HEX];
-	owned(change_end) struct change *change = temp_begin(temp);
+	struct err err = ERR_INIT;
 
 	temp_git(temp, (const char *[]){"rev-parse", "main:README.md", NULL}, &out);
-	owned(free) char *line = mem_format("100755 blob %s\trun.sh\n", out.data);
-	const char *const argv[] = {"git", "-C", temp->path, "mktree", NULL};
-	struct err err = ERR_INIT;
+	owned(free) char *line = mem_format("%s blob %s\t%s\n", mode, out.data, name);
 	str_clear(&out);
-	temp_ok(proc_run(argv, line, &out, &err), &err);
+	temp_ok(proc_run(mktree, line, &out, &err), &err);
 	owned(free) char *tree = mem_text_n(out.data, 40);
 	str_clear(&out);
 	temp_git(temp,
@@ -186,11 +184,44 @@ static void keeps_the_executable_bit(void **state)
 	owned(free) char *made = mem_text(out.data);
 	str_clear(&out);
 	temp_git(temp, (const char *[]){"update-ref", "refs/heads/main", made, NULL}, &out);
+}
+
+/* How git lists what is left. */
+static void expect_listed(struct temp *temp, const char *start)
+{
+	owned(str_done) struct str out = str_new(1000);
+
+	temp_git(temp, (const char *[]){"ls-tree", "main", NULL}, &out);
+	assert_true(str_starts(out.data, start));
+}
+
+static void keeps_the_executable_bit(void **state)
+{
+	struct temp *temp = *state;
+	owned(change_end) struct change *change = temp_begin(temp);
+	char commit[GIT_HEX];
+
+	commit_by_git(temp, "100755", "run.sh");
 	temp_put(change, "run.sh", "#!/bin/sh");
 	assert_true(temp_commit(change, commit));
-	str_clear(&out);
-	temp_git(temp, (const char *[]){"ls-tree", "main", NULL}, &out);
-	assert_true(str_starts(out.data, "100755 blob "));
+	expect_listed(temp, "100755 blob ");
+}
+
+/* Git knows symbolic links, which only a push by git can bring. */
+static void takes_a_link_for_the_file_that_it_is(void **state)
+{
+	struct temp *temp = *state;
+	owned(change_end) struct change *below = temp_begin(temp);
+	owned(change_end) struct change *change = temp_begin(temp);
+	char commit[GIT_HEX];
+
+	commit_by_git(temp, "120000", "link");
+	temp_text(temp, "link", "hello");
+	temp_put(below, "link/x", "");
+	expect_commit_fails(below, ERR_UNPROCESSED, "link is a file");
+	temp_put(change, "link", "a file now");
+	assert_true(temp_commit(change, commit));
+	expect_listed(temp, "100644 blob ");
 }
 
 static void answers_the_head_where_nothing_changes(void **state)
@@ -474,13 +505,15 @@ static void needs_a_branch(void **state)
 	struct temp *temp = *state;
 	owned(change_end) struct change *change = NULL;
 	struct err err = ERR_INIT;
-	static const char *const names[] = {"nope", "../heads/main", "main^", "", "a b"};
+	static const char *const names[] = {"nope", "../heads/main", "main^",          "",
+					    "a b",  "refs/heads/",   "refs/heads/nope"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		expect_fail(change_begin(temp->git, names[i], &change, &err), &err,
 			    ERR_NO_REVISION);
 	expect_fail(change_begin(temp->git, temp->first, &change, &err), &err, ERR_UNPROCESSED);
 	assert_non_null(strstr(err.text, "is not a branch"));
+	temp_ok(change_begin(temp->git, "refs/heads/main", &change, &err), &err);
 }
 
 static void tells_what_the_commit_says(void **state)
@@ -505,6 +538,7 @@ int main(void)
 		TEMP_TEST(refuses_to_delete_what_is_not_there),
 		TEMP_TEST(refuses_hostile_paths),
 		TEMP_TEST(keeps_the_executable_bit),
+		TEMP_TEST(takes_a_link_for_the_file_that_it_is),
 		TEMP_TEST(answers_the_head_where_nothing_changes),
 		TEMP_TEST(checks_the_stated_parent),
 		TEMP_TEST(fails_where_the_branch_moves_after_the_check),
