@@ -42,6 +42,7 @@ static const struct answer_row rows[ERR_KIND_COUNT] = {
 		       "The branch was updated since you opened this page. Please refresh and "
 		       "try again."},
 	[ERR_RANGE] = {416, NULL, NULL},
+	[ERR_SPENT] = {429, NULL, NULL},
 	[ERR_BUSY] = {503, NULL, "the server is busy, please try again"},
 	[ERR_FULL] = {507, NULL, "the server has no room left on its disk"},
 };

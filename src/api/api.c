@@ -3,6 +3,7 @@
 #include "api/answer.h"
 #include "api/call.h"
 #include "api/limits.h"
+#include "api/quota.h"
 #include "base/mem.h"
 #include "repo/history.h"
 
@@ -103,6 +104,11 @@ struct api *api_new(const struct api_config *config)
 	struct api *api = mem_new(struct api);
 
 	api->config = *config;
+	api->config.quota = quota_new((const int64_t[]){
+		[QUOTA_API] = config->quota_api,
+		[QUOTA_RESOLVERS] = config->quota_resolvers,
+		[QUOTA_PAGES] = config->quota_pages,
+	});
 	api->config.shelf = shelf_new();
 	api->config.kept = kept_new(LIMITS_KEPT);
 	api->config.histories = history_memory_new(LIMITS_HISTORY_MEMORY);
@@ -127,6 +133,7 @@ void api_free(struct api *api)
 	kept_free(api->config.kept);
 	shelf_free(api->config.shelf);
 	history_memory_free(api->config.histories);
+	quota_free(api->config.quota);
 	free(api);
 }
 

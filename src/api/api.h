@@ -35,7 +35,12 @@ struct api_config {
 	void (*wake)(void *arg, int64_t repo_id);
 	void *arg;
 
+	int64_t quota_api; /* requests that one user or address may make in five minutes; 0: any */
+	int64_t quota_resolvers;
+	int64_t quota_pages;
+
 	/* Made by api_new(); whoever calls it leaves them out. */
+	struct quota *quota;
 	struct shelf *shelf; /* open repositories */
 	struct kept *kept;   /* bodies of answers that can't change, such as a commit's tree */
 	struct history_memory *histories; /* the order of commits */

@@ -3,6 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/quota.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "store/audit.h"
 
@@ -188,6 +190,16 @@ static int admit_path(struct call *call, struct store_db *db, struct err *err)
 	return find_allowed(call, db, call->row->right, full_name, &call->repo, err);
 }
 
+/* A token that is none counts too, for its address: guessing has the same limit. */
+static int count_actor(struct call *call, struct store_db *db, struct err *err)
+{
+	int found = find_actor(call, db, err);
+
+	if (quota_take(call->config->quota, call, clock_mono_ms() / 1000, err) < 0)
+		return -1;
+	return found;
+}
+
 int call_admit(struct call *call, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
@@ -196,7 +208,7 @@ int call_admit(struct call *call, struct err *err)
 	if (store_read_begin(call->config->store, &read, err) < 0)
 		return -1;
 	db = store_read_db(read);
-	if (find_actor(call, db, err) < 0)
+	if (count_actor(call, db, err) < 0)
 		return -1;
 	switch (call->row->target) {
 	case TARGET_NONE:

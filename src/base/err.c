@@ -111,6 +111,7 @@ const char *err_kind_name(enum err_kind kind)
 		[ERR_EXISTS] = "exists",
 		[ERR_STALE] = "stale",
 		[ERR_RANGE] = "range",
+		[ERR_SPENT] = "spent",
 		[ERR_BUSY] = "busy",
 		[ERR_FULL] = "full",
 	};

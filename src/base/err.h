@@ -31,6 +31,7 @@ enum err_kind {
 	ERR_EXISTS,      /* the name is taken: 409 */
 	ERR_STALE,       /* the branch has moved since: 412 */
 	ERR_RANGE,       /* a byte range outside of the file: 416 */
+	ERR_SPENT,       /* too many requests: 429 */
 	ERR_BUSY,        /* try again later: 503 */
 	ERR_FULL,        /* no room on the disk: 507 */
 	ERR_KIND_COUNT

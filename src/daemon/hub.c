@@ -157,15 +157,19 @@ static int start_api(struct hub *hub, struct err *err)
 	size_t count;
 	const struct http_route *routes;
 
-	hub->api = api_new(&(struct api_config){.store = hub->store,
-						.catalogue = hub->catalogue,
-						.dir = hub->config->dir,
-						.vault = hub->vault,
-						.hardware = hub->hardware,
-						.templates = hub->config->settings->templates.items,
-						.domain = hub->config->settings->domain,
-						.wake = wake,
-						.arg = hub});
+	hub->api = api_new(
+		&(struct api_config){.store = hub->store,
+				     .catalogue = hub->catalogue,
+				     .dir = hub->config->dir,
+				     .vault = hub->vault,
+				     .hardware = hub->hardware,
+				     .templates = hub->config->settings->templates.items,
+				     .domain = hub->config->settings->domain,
+				     .quota_api = hub->config->settings->rate_api,
+				     .quota_resolvers = hub->config->settings->rate_resolvers,
+				     .quota_pages = hub->config->settings->rate_pages,
+				     .wake = wake,
+				     .arg = hub});
 	routes = api_routes(hub->api, &count);
 	return http_server_start(&(struct http_config){.listen_fd = ROLE_FD_API,
 						       .routes = routes,

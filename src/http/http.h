@@ -112,6 +112,7 @@ void *http_context(const struct http_request *request);
  * missing file, B6). Control characters in a value become spaces; a header without a value isn't
  * sent.
  */
+struct http_answer *http_answer(struct http_request *request); /* also before the body is read */
 void http_status(struct http_answer *answer, int status);
 void http_add_header(struct http_answer *answer, const char *name, const char *value);
 void http_add_headerf(struct http_answer *answer, const char *name, const char *format, ...)

@@ -25,6 +25,7 @@ struct http_request *request_new(char *uri, struct MHD_Connection *connection)
 	}
 	request->query_text = query ? query : "";
 	request->body = str_new(0);
+	request->answer = ANSWER_INIT;
 	return request;
 }
 
@@ -32,6 +33,7 @@ void request_free(struct http_request *request)
 {
 	if (!request)
 		return;
+	answer_done(&request->answer);
 	str_done(&request->body);
 	router_match_done(&request->match);
 	query_done(&request->form);
@@ -153,6 +155,11 @@ const char *http_param(const struct http_request *request, const char *name)
 const char *http_request_id(const struct http_request *request)
 {
 	return request->id;
+}
+
+struct http_answer *http_answer(struct http_request *request)
+{
+	return &request->answer;
 }
 
 const void *http_route_data(const struct http_request *request)

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "http/answer.h"
 #include "http/http.h"
 #include "http/query.h"
 #include "http/router.h"
@@ -37,8 +38,9 @@ struct http_request {
 	bool is_new;    /* no call of the handler yet */
 	bool begun;     /* the stream's begin() was called, its end() not yet */
 	struct err err; /* the first failure; ERR_NONE: none */
-	int status;     /* what was answered */
-	uint64_t sent;  /* length of the answer's body */
+	struct http_answer answer;
+	int status;    /* what was answered */
+	uint64_t sent; /* length of the answer's body */
 };
 
 /*

@@ -200,20 +200,20 @@ static enum MHD_Result send_answer(struct http_request *request, struct http_ans
 static enum MHD_Result answer(struct http_request *request)
 {
 	const struct http_config *config = &request->server->config;
-	owned(answer_done) struct http_answer answer = ANSWER_INIT;
+	struct http_answer *answer = &request->answer;
 	struct err err = ERR_INIT;
 
-	if (!has_failed(request) && handle(request, &answer, &err) < 0)
+	if (!has_failed(request) && handle(request, answer, &err) < 0)
 		request->err = err;
 	if (has_failed(request)) {
-		answer_drop_body(&answer);
-		answer.status = 500;
-		config->fail(request, &request->err, &answer);
+		answer_drop_body(answer);
+		answer->status = 500;
+		config->fail(request, &request->err, answer);
 	}
 	if (config->finish)
-		config->finish(request, &answer);
+		config->finish(request, answer);
 	end_stream(request);
-	return send_answer(request, &answer);
+	return send_answer(request, answer);
 }
 
 /* A client that asks before it sends a body can be told at once that it need not. */

@@ -25,11 +25,11 @@ def program():
 class Demo(wire.Hub):
     """wire_hub in a directory that goes away with it."""
 
-    def __init__(self):
+    def __init__(self, *options):
         self.folder = tempfile.mkdtemp(prefix="espace-wire-")
         self.data = os.path.join(self.folder, "data")
         path = os.path.join(self.folder, "api.sock")
-        self.child = subprocess.Popen([program(), path, self.data], stdout=subprocess.PIPE, text=True)
+        self.child = subprocess.Popen([program(), *options, path, self.data], stdout=subprocess.PIPE, text=True)
         super().__init__(path, self.data)
         if self.child.stdout.readline() != "ready\n":
             self.stop()

@@ -20,8 +20,9 @@
  * The API alone, for tests/wire: one HTTP server on a unix socket over a fresh data directory with
  * a few accounts, without nginx, runner and space loop. Ends by SIGTERM.
  *
- *     wire_hub SOCKET DIRECTORY      prints "ready" when it listens
- *     wire_hub --dump-routes         prints the rows of routes.def: method, right, target, pattern
+ *     wire_hub [--rate N] SOCKET DIRECTORY
+ *                                    prints "ready" when it listens; at most N requests of each
+ * kind wire_hub --dump-routes         prints the rows of routes.def: method, right, target, pattern
  *     wire_hub --dump-limits         the same: method, pattern, bytes of the longest body
  */
 struct person {
@@ -178,7 +179,7 @@ static int open_dir(const char *path, struct datadir *dir, struct err *err)
 	return file_make_dirs(dir->fd, "repos", 0700, err);
 }
 
-static int run(const char *socket_path, const char *path, struct err *err)
+static int run(const char *socket_path, const char *path, int64_t rate, struct err *err)
 {
 	owned(datadir_done) struct datadir dir = DATADIR_INIT;
 	owned(store_close) struct store *store = NULL;
@@ -189,7 +190,13 @@ static int run(const char *socket_path, const char *path, struct err *err)
 	owned(free) char *flavors = flavors_yaml(64, UINT64_C(512) << 30);
 	owned(hardware_free) struct hardware *hardware = NULL;
 	static char *const templates[] = {"acme/template", "acme/gone", NULL};
-	struct api_config config = {.dir = &dir, .domain = "localhost"};
+	struct api_config config = {
+		.dir = &dir,
+		.domain = "localhost",
+		.quota_api = rate,
+		.quota_resolvers = rate,
+		.quota_pages = rate,
+	};
 
 	if (open_dir(path, &dir, err) < 0 || store_open(file, &store, err) < 0 ||
 	    vault_open(key, store, &vault, err) < 0 ||
@@ -228,6 +235,7 @@ static void dump_limits(void)
 int main(int argc, char **argv)
 {
 	struct err err = ERR_INIT;
+	int64_t rate = 0;
 	sigset_t set;
 
 	if (argc == 2 && strcmp(argv[1], "--dump-routes") == 0) {
@@ -238,9 +246,14 @@ int main(int argc, char **argv)
 		dump_limits();
 		return 0;
 	}
+	if (argc == 5 && strcmp(argv[1], "--rate") == 0) {
+		rate = strtoll(argv[2], NULL, 10);
+		argv += 2;
+		argc -= 2;
+	}
 	if (argc != 3) {
-		fprintf(stderr,
-			"usage: wire_hub SOCKET DIRECTORY | --dump-routes | --dump-limits\n");
+		fprintf(stderr, "usage: wire_hub [--rate N] SOCKET DIRECTORY | --dump-routes | "
+				"--dump-limits\n");
 		return 2;
 	}
 	/* Before any thread, so that all of them leave these to sigwait(). */
@@ -249,7 +262,7 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	log_setup("wire_hub", LOG_LEVEL_WARN);
-	if (run(argv[1], argv[2], &err) < 0) {
+	if (run(argv[1], argv[2], rate, &err) < 0) {
 		fprintf(stderr, "wire_hub: %s\n", err.text);
 		return 1;
 	}
