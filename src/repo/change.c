@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "repo/edit.h"
 #include "repo/inner.h"
+#include "repo/land.h"
 #include "repo/quarantine.h"
 #include "repo/ref.h"
 #include "repo/words.h"
@@ -20,6 +21,9 @@ enum { IN_MEMORY_MAX_BYTES = 1 << 20 };
 
 /* How many commits behind the head may be the one that is sent again. */
 enum { REPLAY_DEPTH = 16 };
+
+/* From where on contents are made durable before the turn: see sync_early(). */
+enum { EARLY_BYTES = 256 << 10, EARLY_COUNT = 16 };
 
 /* How often a race against a push by git may be lost. Our own commits take turns. */
 enum { RACES_MAX = 8 };
@@ -47,6 +51,7 @@ struct change {
 	char *branch; /* its full name */
 	struct quarantine *quarantine;
 	uint64_t file_max_bytes;
+	uint64_t bytes; /* of all files so far */
 	struct operation *operations;
 	size_t count;
 	size_t room;
@@ -239,6 +244,7 @@ int change_file_data(struct change *change, const void *bytes, size_t length, st
 		return err_set(err, ERR_TOO_LARGE, "a file is larger than %llu bytes",
 			       (unsigned long long)change->file_max_bytes);
 	file->size += length;
+	change->bytes += length;
 	if (file->fd < 0 && file->size <= IN_MEMORY_MAX_BYTES) {
 		str_add_n(&file->memory, bytes, length);
 		return 0;
@@ -385,6 +391,13 @@ struct result {
 	bool moved;
 };
 
+static int land(struct change *change, const git_oid *old, const git_oid *new, struct err *err)
+{
+	const struct land to = {.git = change->git, .name = change->branch, .old = old, .new = new};
+
+	return land_ref(&to, change->quarantine, err);
+}
+
 /* One try on top of `head`. 1 done, 0 the branch was moved by git meanwhile, -1 failed. */
 static int commit_on(struct change *change, const git_oid *head, const struct words *words,
 		     struct result *out, struct err *err)
@@ -401,10 +414,9 @@ static int commit_on(struct change *change, const git_oid *head, const struct wo
 	}
 	out->moved = true;
 	if (words_commit(words, quarantine_odb(change->quarantine), &tree, head, &out->commit,
-			 err) < 0 ||
-	    quarantine_publish(change->quarantine, err) < 0)
+			 err) < 0)
 		return -1;
-	return ref_move(change->git, change->branch, head, &out->commit, err);
+	return land(change, head, &out->commit, err);
 }
 
 /* In our turn: until it is done, fails, or proves to be done already. */
@@ -434,6 +446,17 @@ static int commit_in_turn(struct change *change, const struct words *words, stru
 	return done < 0 ? -1 : 0;
 }
 
+/*
+ * Much is made durable before others must wait for our turn. Little goes with the trees, which must
+ * be in it: another wait for the disk would be all that it saves.
+ */
+static int sync_early(struct change *change, struct err *err)
+{
+	if (change->bytes <= EARLY_BYTES && change->count <= EARLY_COUNT)
+		return 0;
+	return quarantine_sync(change->quarantine, err);
+}
+
 int change_commit(struct change *change, const struct change_meta *meta,
 		  char commit[static GIT_HEX], bool *moved, struct err *err)
 {
@@ -441,7 +464,7 @@ int change_commit(struct change *change, const struct change_meta *meta,
 	owned(close) int turn = -1;
 	struct result result = {0};
 
-	if (words_make(meta, &words, err) < 0 || quarantine_sync(change->quarantine, err) < 0 ||
+	if (words_make(meta, &words, err) < 0 || sync_early(change, err) < 0 ||
 	    ref_turn(change->git, &turn, err) < 0 ||
 	    commit_in_turn(change, &words, &result, err) < 0)
 		return -1;
@@ -471,10 +494,9 @@ static int seed_commit(struct change *change, const struct words *words, git_oid
 	git_oid tree;
 
 	if (ref_turn(change->git, &turn, err) < 0 || apply(change, NULL, &tree, err) < 0 ||
-	    words_commit(words, quarantine_odb(change->quarantine), &tree, NULL, out, err) < 0 ||
-	    quarantine_publish(change->quarantine, err) < 0)
+	    words_commit(words, quarantine_odb(change->quarantine), &tree, NULL, out, err) < 0)
 		return -1;
-	int moved = ref_move(change->git, change->branch, NULL, out, err);
+	int moved = land(change, NULL, out, err);
 	if (moved == 0)
 		return err_set(err, ERR_EXISTS, "the repository has a first commit already");
 	return moved < 0 ? -1 : 0;

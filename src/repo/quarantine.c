@@ -210,8 +210,13 @@ static int fan_move(struct quarantine *quarantine, const char *name, struct err 
 	return 0;
 }
 
+int quarantine_move(struct quarantine *quarantine, struct err *err)
+{
+	return each_fan(quarantine, fan_move, NULL, err);
+}
+
 /* After all renames, so that one commit of the file system's journal serves them all. */
-static int sync_fans(struct quarantine *quarantine, struct err *err)
+int quarantine_settle(struct quarantine *quarantine, struct err *err)
 {
 	bool at_once = quarantine->count > EACH_MAX;
 	char name[3];
@@ -233,9 +238,7 @@ static int sync_fans(struct quarantine *quarantine, struct err *err)
 
 int quarantine_publish(struct quarantine *quarantine, struct err *err)
 {
-	if (quarantine_sync(quarantine, err) < 0)
+	if (quarantine_sync(quarantine, err) < 0 || quarantine_move(quarantine, err) < 0)
 		return -1;
-	if (each_fan(quarantine, fan_move, NULL, err) < 0)
-		return -1;
-	return sync_fans(quarantine, err);
+	return quarantine_settle(quarantine, err);
 }

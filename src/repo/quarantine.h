@@ -23,9 +23,14 @@ git_odb *quarantine_odb(struct quarantine *quarantine);
 /* The folder, for temporary files. Borrowed. */
 int quarantine_fd(const struct quarantine *quarantine);
 
-/* Make durable what is there by now: the long part of publishing, before others must wait for it.
+/*
+ * The steps of publishing, for whoever has other things to make durable at the same time (land.h):
+ * make the objects durable; rename them into the database; make that durable too. The first may be
+ * done several times: it is the long part, before others must wait for it.
  */
 must_check int quarantine_sync(struct quarantine *quarantine, struct err *err);
+must_check int quarantine_move(struct quarantine *quarantine, struct err *err);
+must_check int quarantine_settle(struct quarantine *quarantine, struct err *err);
 
 /* Let everything into the database, durably. More may be written and published afterwards. */
 must_check int quarantine_publish(struct quarantine *quarantine, struct err *err);

@@ -27,13 +27,14 @@ enum { STALE_S = 60 };
 #define NEW_VALUE "espace-ref"
 #define NEW_LOCK  "espace-lock"
 
-/* A reference that is held. */
-struct held {
+struct ref_held {
 	struct git *git;
-	const char *name; /* refs/heads/main */
-	char *lock;       /* refs/heads/main.lock */
-	char *folder;     /* refs/heads */
-	int fd;           /* of the repository */
+	char *name;    /* refs/heads/main */
+	char *lock;    /* refs/heads/main.lock */
+	char *folder;  /* refs/heads */
+	int fd;        /* of the repository */
+	int value_fd;  /* of the new value */
+	bool is_taken; /* the lock is ours */
 };
 
 static int open_repo(struct git *git, int *out, struct err *err)
@@ -91,22 +92,19 @@ static void clear(int repo_fd, const char *lock_path)
  * The line of a reference, or nothing where there will be none. A new file each time: the old one
  * may be the reference itself, where a crash came behind the rename.
  */
-static int write_value(int repo_fd, const git_oid *id, struct err *err)
+static int write_value(struct ref_held *held, const git_oid *id, struct err *err)
 {
 	char line[GIT_HEX + 1];
 
-	unlinkat(repo_fd, NEW_VALUE, 0);
-	owned(close) int fd =
-		openat(repo_fd, NEW_VALUE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
+	unlinkat(held->fd, NEW_VALUE, 0);
+	held->value_fd = openat(held->fd, NEW_VALUE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (held->value_fd < 0)
 		return err_sys(err, "write a reference");
 	if (!id)
 		return 0;
 	git_oid_tostr(line, GIT_HEX, id);
 	line[GIT_HEX - 1] = '\n';
-	if (file_put(fd, line, GIT_HEX, err) < 0)
-		return -1;
-	return fsync(fd) < 0 ? err_sys(err, "sync a reference") : 0;
+	return file_put(held->value_fd, line, GIT_HEX, err);
 }
 
 /*
@@ -132,7 +130,7 @@ static int lock_take(int repo_fd, const char *lock_path, const char *folder, str
 }
 
 /* Folders that are empty, up to refs/heads, are in the way of others; git removes them too. */
-static void drop_empty_folders(const struct held *held)
+static void drop_empty_folders(const struct ref_held *held)
 {
 	owned(free) char *folder = mem_text(held->folder);
 	char *slash;
@@ -144,53 +142,48 @@ static void drop_empty_folders(const struct held *held)
 	}
 }
 
-static void held_done(struct held *held)
+void ref_release(struct ref_held *held)
 {
-	if (held->fd >= 0) {
-		/* After a rename they are gone already. */
-		unlinkat(held->fd, held->lock, 0);
+	if (!held)
+		return;
+	if (held->is_taken)
+		unlinkat(held->fd, held->lock, 0); /* after a rename it is gone already */
+	if (held->value_fd >= 0) {
 		unlinkat(held->fd, NEW_VALUE, 0);
 		unlinkat(held->fd, NEW_LOCK, 0);
-		drop_empty_folders(held);
-		close(held->fd);
+		close(held->value_fd);
 	}
+	if (held->is_taken)
+		drop_empty_folders(held);
+	own_close(&held->fd);
 	free(held->folder);
 	free(held->lock);
+	free(held->name);
+	free(held);
 }
-
-static inline void own_held_done(struct held *held)
-{
-	held_done(held);
-}
-
-#define HELD_INIT ((struct held){.fd = -1})
 
 /* Lock a reference, for a new value or, where NULL, for its end. */
-static int hold(struct git *git, const char *name, const git_oid *id, struct held *out,
+static int hold(struct git *git, const char *name, const git_oid *id, struct ref_held **out,
 		struct err *err)
 {
-	owned(close) int fd = -1;
+	owned(ref_release) struct ref_held *held = mem_new(struct ref_held);
 
-	if (open_repo(git, &fd, err) < 0)
+	held->git = git;
+	held->name = mem_text(name);
+	held->lock = mem_format("%s.lock", name);
+	held->folder = mem_text_n(name, (size_t)(strrchr(name, '/') - name));
+	held->fd = held->value_fd = -1;
+	if (open_repo(git, &held->fd, err) < 0)
 		return -1;
-	*out = (struct held){
-		.git = git,
-		.name = name,
-		.lock = mem_format("%s.lock", name),
-		.folder = mem_text_n(name, (size_t)(strrchr(name, '/') - name)),
-		.fd = -1,
-	};
-	clear(fd, out->lock);
-	if (write_value(fd, id, err) < 0)
+	clear(held->fd, held->lock);
+	if (write_value(held, id, err) < 0)
 		return -1;
-	if (symlinkat(out->lock, fd, NEW_LOCK) < 0)
+	if (symlinkat(held->lock, held->fd, NEW_LOCK) < 0)
 		return err_sys(err, "lock a reference");
-	if (lock_take(fd, out->lock, out->folder, err) < 0) {
-		unlinkat(fd, NEW_LOCK, 0);
-		unlinkat(fd, NEW_VALUE, 0);
+	if (lock_take(held->fd, held->lock, held->folder, err) < 0)
 		return -1;
-	}
-	out->fd = take_fd(&fd);
+	held->is_taken = true;
+	*out = take(held);
 	return 0;
 }
 
@@ -257,7 +250,7 @@ static void drop_folder(int repo_fd, const char *path)
 	unlinkat(repo_fd, path, AT_REMOVEDIR);
 }
 
-static int rename_lock(const struct held *held, struct err *err)
+static int rename_lock(const struct ref_held *held, struct err *err)
 {
 	if (renameat(held->fd, held->lock, held->fd, held->name) == 0)
 		return 0;
@@ -269,8 +262,30 @@ static int rename_lock(const struct held *held, struct err *err)
 	return err_sys(err, "move a reference");
 }
 
+int ref_hold(struct git *git, const char *name, const git_oid *old, const git_oid *new,
+	     struct ref_held **out, struct err *err)
+{
+	if (!old && check_way(git, name, err) < 0)
+		return -1;
+	return hold(git, name, new, out, err);
+}
+
+int ref_sync(struct ref_held *held, struct err *err)
+{
+	return fsync(held->value_fd) < 0 ? err_sys(err, "sync a reference") : 0;
+}
+
+int ref_switch(struct ref_held *held, const git_oid *old, struct err *err)
+{
+	int is = is_at(held->git, held->name, old, err);
+
+	if (is != 1)
+		return is;
+	return rename_lock(held, err) < 0 ? -1 : 1;
+}
+
 /* The folder, and those above it, which may be new: all but refs itself. */
-static int sync_folders(const struct held *held, struct err *err)
+int ref_settle(struct ref_held *held, struct err *err)
 {
 	owned(free) char *folder = mem_text(held->folder);
 
@@ -285,23 +300,21 @@ static int sync_folders(const struct held *held, struct err *err)
 int ref_move(struct git *git, const char *name, const git_oid *old, const git_oid *new,
 	     struct err *err)
 {
-	owned(held_done) struct held held = HELD_INIT;
+	owned(ref_release) struct ref_held *held = NULL;
 
-	if ((!old && check_way(git, name, err) < 0) || hold(git, name, new, &held, err) < 0)
+	if (ref_hold(git, name, old, new, &held, err) < 0 || ref_sync(held, err) < 0)
 		return -1;
-	int moved = is_at(git, name, old, err);
+	int moved = ref_switch(held, old, err);
 	if (moved != 1)
 		return moved;
-	if (rename_lock(&held, err) < 0 || sync_folders(&held, err) < 0)
-		return -1;
-	return 1;
+	return ref_settle(held, err) < 0 ? -1 : 1;
 }
 
 /*
  * First out of the packed ones, then the file: a crash in between deletes nothing, and brings no
  * older value back. Both locks are held over both, or git could pack the file in between.
  */
-static int delete_held(const struct held *held, struct err *err)
+static int delete_held(const struct ref_held *held, struct err *err)
 {
 	int rc;
 
@@ -316,7 +329,7 @@ static int delete_held(const struct held *held, struct err *err)
 
 int ref_delete(struct git *git, const char *name, struct err *err)
 {
-	owned(held_done) struct held held = HELD_INIT;
+	owned(ref_release) struct ref_held *held = NULL;
 	git_oid id;
 	int found = read_value(git, name, &id, err);
 
@@ -327,5 +340,5 @@ int ref_delete(struct git *git, const char *name, struct err *err)
 	found = read_value(git, name, &id, err);
 	if (found != 1)
 		return found;
-	return delete_held(&held, err) < 0 ? -1 : 1;
+	return delete_held(held, err) < 0 ? -1 : 1;
 }
