@@ -150,10 +150,18 @@ void http_body_length(struct http_answer *answer, const char *type, uint64_t len
 	begin_body(answer, ANSWER_LENGTH, type, length);
 }
 
+/* What a client sends is told back up to here: nginx has room for 32 KiB of an answer's headers. */
+enum { ECHO_MAX = 1024 };
+
+static const char *fits(const char *value)
+{
+	return value && strlen(value) <= ECHO_MAX ? value : NULL;
+}
+
 void http_cors(const struct http_request *request, struct http_answer *answer)
 {
-	const char *origin = http_header(request, "Origin");
-	const char *wanted = http_header(request, "Access-Control-Request-Headers");
+	const char *origin = fits(http_header(request, "Origin"));
+	const char *wanted = fits(http_header(request, "Access-Control-Request-Headers"));
 
 	if (answer_has_header(answer, "Access-Control-Allow-Origin"))
 		return;
@@ -165,11 +173,12 @@ void http_cors(const struct http_request *request, struct http_answer *answer)
 			"X-Repo-Commit, X-Request-Id, X-Error-Code, X-Error-Message, "
 			"X-Total-Count, ETag, Link, Accept-Ranges, Content-Range, X-Linked-Size, "
 			"X-Linked-Etag, X-Xet-Hash, X-Xet-Cas-Url, X-Xet-Access-Token, "
-			"X-Xet-Token-Expiration, X-Xet-Refresh-Route");
+			"X-Xet-Token-Expiration, X-Xet-Refresh-Route, X-HF-Warning, RateLimit, "
+			"RateLimit-Policy, Retry-After");
 	if (http_method(request) != HTTP_OPTIONS)
 		return;
 	http_add_header(answer, "Access-Control-Allow-Methods",
-			"GET, HEAD, POST, PUT, DELETE, OPTIONS");
+			"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 	http_add_header(answer, "Access-Control-Allow-Headers",
 			wanted ? wanted : "Authorization, Content-Type, Range");
 	http_add_header(answer, "Access-Control-Max-Age", "86400");

@@ -2,8 +2,8 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 /* Places that a caller may have: its own and those behind it. */
@@ -30,8 +30,7 @@ struct rate *rate_new(void)
 {
 	struct rate *rate = mem_new(struct rate);
 
-	if (getrandom(&rate->seed, sizeof(rate->seed), 0) < 0)
-		rate->seed = (uint64_t)(uintptr_t)rate;
+	random_bytes(&rate->seed, sizeof(rate->seed));
 	return rate;
 }
 

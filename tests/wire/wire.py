@@ -7,7 +7,7 @@ import re
 import socket
 import sqlite3
 
-METHODS = "GET HEAD POST PUT DELETE OPTIONS".split()
+METHODS = "GET HEAD POST PUT PATCH DELETE OPTIONS TRACE".split()
 KINDS = {
     "<text>": lambda v: isinstance(v, str),
     "<number>": lambda v: isinstance(v, (int, float)) and not isinstance(v, bool),

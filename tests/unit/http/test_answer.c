@@ -318,6 +318,17 @@ static void pages_elsewhere_may_read_answers(void **state)
 	assert_no_header(answer, "Access-Control-Allow-Credentials");
 }
 
+/* They come back in the answer, whose headers have a limit at nginx. */
+static void what_is_told_back_is_short(void **state)
+{
+	owned(free) char *headers = mem_format(
+		"Origin: http://%01100d\r\nAccess-Control-Request-Headers: %01100d\r\n", 0, 0);
+	owned(free) char *answer = ask("OPTIONS", "/any/path", headers);
+
+	assert_header(answer, "Access-Control-Allow-Origin", "*");
+	assert_header(answer, "Access-Control-Allow-Headers", "Authorization, Content-Type, Range");
+}
+
 static void options_is_answered_everywhere(void **state)
 {
 	owned(free) char *answer = ask(
@@ -347,6 +358,7 @@ int main(void)
 		cmocka_unit_test(errors_keep_headers_and_drop_the_body),
 		cmocka_unit_test(pages_elsewhere_may_read_answers),
 		cmocka_unit_test(options_is_answered_everywhere),
+		cmocka_unit_test(what_is_told_back_is_short),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);
