@@ -200,6 +200,20 @@ static int count_actor(struct call *call, struct store_db *db, struct err *err)
 	return found;
 }
 
+static int admit_slug(struct call *call, struct store_db *db, struct err *err)
+{
+	const char *slug = http_param(call->request, "slug");
+	struct space space;
+	int found = space_by_slug(db, slug, &space, err);
+
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_NO_REPO, "no space is served as %s", slug);
+	call->repo.type = REPO_SPACE;
+	return find_allowed(call, db, call->row->right, space.full_name, &call->repo, err);
+}
+
 int call_admit(struct call *call, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
@@ -213,6 +227,8 @@ int call_admit(struct call *call, struct err *err)
 	switch (call->row->target) {
 	case TARGET_NONE:
 		return auth_check(db, &call->actor, call->row->right, NULL, err);
+	case TARGET_SLUG:
+		return admit_slug(call, db, err);
 	case TARGET_NAMESPACE:
 		return admit_namespace(call, db, err);
 	case TARGET_NAMED:

@@ -29,6 +29,7 @@ enum call_target {
 	TARGET_MODEL, /* {id} */
 	TARGET_DATASET,
 	TARGET_SPACE,
+	TARGET_SLUG,  /* {slug}: a Space by the first label of its host name */
 	TARGET_NAMED, /* `organization`, `name` and `type` of the JSON body; no organization: one's
 			 own */
 	TARGET_NAMESPACE, /* that organization; the name may be free or taken */

@@ -30,7 +30,7 @@ MAY = {
     "spacewriter": {READ, WRITE, MANAGE, CREATE},
 }
 NEEDS = {"REPO_READ": READ, "REPO_WRITE": WRITE, "REPO_ADMIN": MANAGE}
-KINDS = {"MODEL": "model", "DATASET": "dataset", "SPACE": "space"}
+KINDS = {"MODEL": "model", "DATASET": "dataset", "SPACE": "space", "SLUG": "space"}
 PLURALS = {"models": "model", "datasets": "dataset", "spaces": "space"}
 
 # Bodies of the calls about a Space's run, by the last word of their path.
@@ -76,6 +76,7 @@ def make_what_is_deleted(hub, path):
 def request_of(method, target, pattern, kind, name):
     """A request that the row takes, as path and body."""
     path = pattern.replace("{id}", name).replace("{rev}", "main").replace("{path}", "a.txt")
+    path = path.replace("{slug}", name.replace("/", "-"))
     path = path.replace("{name}", "acme" if "organizations" in path else "me")
     for plural, singular in PLURALS.items():
         if singular == kind:

@@ -59,9 +59,12 @@ static void rights_and_targets_fit_together(void **state)
 				  row->right == AUTH_REPO_ADMIN;
 		bool in_path = row->target >= TARGET_TYPED && row->target <= TARGET_SPACE;
 
-		assert_int_equal(about_repo, in_path || row->target == TARGET_NAMED);
+		assert_int_equal(about_repo, in_path || row->target == TARGET_NAMED ||
+						     row->target == TARGET_SLUG);
 		assert_int_equal(row->right == AUTH_CREATE, row->target == TARGET_NAMESPACE);
 		assert_int_equal(strstr(row->pattern, "{id}") != NULL, in_path);
+		assert_int_equal(strstr(row->pattern, "{slug}") != NULL,
+				 row->target == TARGET_SLUG);
 		assert_int_equal(strstr(row->pattern, "{type}") != NULL,
 				 row->target == TARGET_TYPED);
 	}
