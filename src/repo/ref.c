@@ -107,26 +107,51 @@ static int write_value(struct ref_held *held, const git_oid *id, struct err *err
 	return file_put(held->value_fd, line, GIT_HEX, err);
 }
 
+/* mkdir -p; errno tells what went wrong. */
+static int make_folders(int repo_fd, const char *path)
+{
+	owned(free) char *part = mem_text(path);
+
+	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdirat(repo_fd, part, 0700) < 0 && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return mkdirat(repo_fd, part, 0700) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+/* One try to give the new value the name of a lock. 1 done, 0 try again, -1 failed. */
+static int try_lock(int repo_fd, const char *lock_path, const char *folder, struct err *err)
+{
+	const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
+
+	if (linkat(repo_fd, NEW_VALUE, repo_fd, lock_path, 0) == 0)
+		return 1;
+	if (errno == EEXIST) {
+		nanosleep(&step, NULL);
+		return 0;
+	}
+	if (errno == ENOENT && (make_folders(repo_fd, folder) == 0 || errno == ENOENT))
+		return 0;
+	if (errno == ENOTDIR)
+		return err_set(err, ERR_EXISTS, "%.200s is a name, not a folder", folder);
+	return err_sys(err, "lock a reference");
+}
+
 /*
- * Give the new value the name of a lock, which git may hold for a moment. A folder (NULL: it is
- * always there) is missing where a/b was packed, and vanishes where git deletes the last of it.
+ * Take a lock, which git may hold for a moment. Its folder is missing where a/b was packed, and
+ * vanishes where git deletes the last of it.
  */
 static int lock_take(int repo_fd, const char *lock_path, const char *folder, struct err *err)
 {
-	const struct timespec step = {.tv_nsec = WAIT_STEP_MS * 1000000L};
 	int64_t end = clock_mono_ms() + WAIT_MAX_MS;
+	int taken;
 
-	while (linkat(repo_fd, NEW_VALUE, repo_fd, lock_path, 0) < 0) {
-		if (errno != EEXIST && (errno != ENOENT || !folder))
-			return err_sys(err, "lock a reference");
-		if (errno == ENOENT && file_make_dirs(repo_fd, folder, 0700, err) < 0)
-			return -1;
+	while ((taken = try_lock(repo_fd, lock_path, folder, err)) == 0)
 		if (clock_mono_ms() > end)
 			return err_set(err, ERR_BUSY, "the branch is being changed, try again");
-		if (errno == EEXIST)
-			nanosleep(&step, NULL);
-	}
-	return 0;
+	return taken < 0 ? -1 : 0;
 }
 
 /* Folders that are empty, up to refs/heads, are in the way of others; git removes them too. */
@@ -244,6 +269,8 @@ static void drop_folder(int repo_fd, const char *path)
 	owned(closedir) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
+	if (!dir && fd >= 0)
+		close(fd);
 	while (dir && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
 			drop_folder(dirfd(dir), entry->d_name);
@@ -259,6 +286,8 @@ static int rename_lock(const struct ref_held *held, struct err *err)
 		if (renameat(held->fd, held->lock, held->fd, held->name) == 0)
 			return 0;
 	}
+	if (errno == EISDIR)
+		return err_set(err, ERR_EXISTS, "%.200s is a folder of others", held->name);
 	return err_sys(err, "move a reference");
 }
 
@@ -318,7 +347,7 @@ static int delete_held(const struct ref_held *held, struct err *err)
 {
 	int rc;
 
-	if (lock_take(held->fd, PACKED_LOCK, NULL, err) < 0)
+	if (lock_take(held->fd, PACKED_LOCK, held->folder, err) < 0)
 		return -1;
 	rc = packed_remove(held->fd, held->name, err);
 	if (rc == 0 && unlinkat(held->fd, held->name, 0) < 0 && errno != ENOENT)

@@ -88,6 +88,11 @@ def test_what_is_told_is_so(hub, git):
         for _ in range(ROUNDS):
             commits.append(ask("POST", "/super-squash/main", {}, [200]).json()["commitOid"])
 
+    def look():
+        for _ in range(3 * ROUNDS):
+            ask("GET", "/refs", None, [200])
+            ask("GET", "/tree/x/y", None, [200, 404])
+
     def run_git():
         for n in range(ROUNDS):
             # Where both want the same lock at once, git gives up at once.
@@ -97,7 +102,7 @@ def test_what_is_told_is_so(hub, git):
             git("update-ref", "refs/heads/x", "main", check=False)
 
     Workers().run(own_branches, own_tags, fight_over("x"), fight_over("x"), fight_over("x%2Fy"),
-                  commit, squash, run_git)
+                  commit, squash, look, run_git)
 
     even = {f"own/{n}" for n in range(0, ROUNDS, 2)}
     assert {name for name in names(git, "heads") if name.startswith("own/")} == even

@@ -137,6 +137,20 @@ static void a_branch_is_no_folder(void **state)
 	assert_int_equal(ref_move(temp->git, "refs/tags/a", NULL, &ids.first, &err), 1);
 }
 
+/* A lock of git's, which our check does not look for: a branch b/c is about to be made. */
+static void a_file_in_the_way_is_no_failure_of_ours(void **state)
+{
+	struct temp *temp = *state;
+	struct ids ids = make_ids(temp);
+	owned(free) char *folder = mem_format("%s/refs/heads/b", temp->path);
+	owned(free) char *below = mem_format("%s/c.lock", folder);
+	struct err err = ERR_INIT;
+
+	temp_ok(file_make_dirs(AT_FDCWD, folder, 0700, &err), &err);
+	temp_ok(file_write(AT_FDCWD, below, "", 0, 0600, &err), &err);
+	expect_in_the_way(temp, "refs/heads/b", &ids.first);
+}
+
 /* git may leave folders behind that are empty. */
 static void empty_folders_are_in_nobodys_way(void **state)
 {
@@ -278,6 +292,7 @@ int main(void)
 		TEMP_TEST(moves_packed_branches),
 		TEMP_TEST(deletes_a_reference_wherever_it_is),
 		TEMP_TEST(a_branch_is_no_folder),
+		TEMP_TEST(a_file_in_the_way_is_no_failure_of_ours),
 		TEMP_TEST(empty_folders_are_in_nobodys_way),
 		TEMP_TEST(clears_the_locks_of_a_crash_elsewhere),
 		TEMP_TEST(a_note_of_a_crash_harms_no_lock_of_git),
