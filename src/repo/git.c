@@ -292,9 +292,9 @@ int inner_commit(struct git *git, const char *hex, git_commit **out, struct err 
 
 /* Files and folders */
 
-static int no_entry(struct err *err)
+static int no_entry(const char *path, struct err *err)
 {
-	return err_set(err, ERR_NO_ENTRY, "no such file in this revision");
+	return err_set(err, ERR_NO_ENTRY, "no file \"%.200s\" in this revision", path);
 }
 
 /* Submodules are no files and no folders of ours: clients know no third type (Wire: B7). */
@@ -348,10 +348,10 @@ static int find_entry(const git_tree *root, const char *path, git_tree_entry **o
 
 	/* libgit2 takes "dir/" for "dir". */
 	if (*path == '\0' || strlen(path) > NAME_PATH_MAX || str_ends(path, "/"))
-		return no_entry(err);
+		return no_entry(path, err);
 	int rc = git_tree_entry_bypath(&entry, root, path);
 	if (rc == GIT_ENOTFOUND || (rc == 0 && is_foreign(entry)))
-		return no_entry(err);
+		return no_entry(path, err);
 	if (rc < 0)
 		return inner_fail(err, "read a tree");
 	*out = take(entry);
@@ -441,7 +441,7 @@ int git_walk(struct git *git, const char *commit, const char *path, bool recursi
 		if (find_entry(root, path, &folder, err) < 0)
 			return -1;
 		if (git_tree_entry_type(folder) != GIT_OBJECT_TREE)
-			return no_entry(err);
+			return err_set(err, ERR_NO_ENTRY, "%.200s is no folder", path);
 		id = git_tree_entry_id(folder);
 		memcpy(walk.entry.path, path, strlen(path) + 1);
 	}
@@ -455,10 +455,10 @@ int git_blob_open(struct git *git, const char *oid, struct git_blob **out, struc
 	git_oid id;
 
 	if (!hex_is(oid, GIT_HEX - 1) || git_oid_fromstr(&id, oid) < 0)
-		return no_entry(err);
+		return err_set(err, ERR_NO_ENTRY, "no such file in this repository");
 	int rc = git_blob_lookup(out, git->repo, &id);
 	if (rc == GIT_ENOTFOUND)
-		return no_entry(err);
+		return err_set(err, ERR_NO_ENTRY, "no such file in this repository");
 	return rc < 0 ? inner_fail(err, "read a file") : 0;
 }
 
