@@ -1,6 +1,21 @@
 #include "base/json.h"
 
 #include <assert.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void wipe_and_free(void *memory)
+{
+	if (memory)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
+void json_wipe_freed(void)
+{
+	json_set_alloc_funcs(malloc, wipe_and_free);
+}
 
 /* Where a string that begins at `at` ends: at its second quotation mark, or at the text's end. */
 static const char *skip_string(const char *at, const char *end)

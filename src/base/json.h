@@ -17,6 +17,12 @@ DEFINE_OWNED(json_t *, json_decref);
 enum { JSON_VALUES_MAX = 100000, JSON_DEPTH_MAX = 64 };
 
 /*
+ * From now on nothing of a value or its text stays behind in freed memory: secrets come and go as
+ * JSON. For the start of a process, before the first value.
+ */
+void json_wipe_freed(void);
+
+/*
  * Parse a whole text. Duplicate keys, NUL in strings and text behind the value are refused.
  * Errors: ERR_INVALID with line and column, or for the depth; ERR_TOO_LARGE for the values.
  */

@@ -17,11 +17,33 @@ struct str str_new(size_t max)
 	return (struct str){.data = empty, .max = max};
 }
 
-void str_done(struct str *str)
+struct str str_new_wiping(size_t max)
 {
+	return (struct str){.data = empty, .max = max, .wipes = true};
+}
+
+static void drop(struct str *str)
+{
+	if (str->room && str->wipes)
+		explicit_bzero(str->data, str->room);
 	if (str->room)
 		free(str->data);
-	*str = str_new(str->max);
+}
+
+void str_done(struct str *str)
+{
+	drop(str);
+	*str = (struct str){.data = empty, .max = str->max, .wipes = str->wipes};
+}
+
+/* realloc() would leave the bytes where they were. */
+static void move(struct str *str, size_t room)
+{
+	char *data = mem_alloc(room);
+
+	memcpy(data, str->data, str->length + 1);
+	drop(str);
+	str->data = data;
 }
 
 /* Room for `more` bytes and the NUL. False, and failed from now on, where that passes the limit. */
@@ -41,7 +63,10 @@ static bool reserve(struct str *str, size_t more)
 
 	while (room < need)
 		room = room > SIZE_MAX / 2 ? need : room * 2;
-	str->data = mem_grow(str->room ? str->data : NULL, room, 1);
+	if (str->wipes)
+		move(str, room);
+	else
+		str->data = mem_grow(str->room ? str->data : NULL, room, 1);
 	str->room = room;
 	return true;
 }
@@ -111,7 +136,7 @@ char *str_take(struct str *str)
 {
 	char *text = str->room ? str->data : mem_text("");
 
-	*str = str_new(str->max);
+	*str = (struct str){.data = empty, .max = str->max, .wipes = str->wipes};
 	return text;
 }
 

@@ -17,10 +17,13 @@ struct str {
 	size_t room; /* allocated bytes, 0 while `data` is the shared empty string */
 	size_t max;  /* the limit for `length` */
 	bool failed;
+	bool wipes; /* nothing of it stays behind in freed memory */
 };
 
 /* An empty string that may grow to `max` bytes. */
 struct str str_new(size_t max);
+/* The same for what may hold a secret. What str_take() gives away is the taker's to wipe. */
+struct str str_new_wiping(size_t max);
 void str_done(struct str *str);
 static inline void own_str_done(struct str *held)
 {

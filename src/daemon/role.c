@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "base/json.h"
 
 static const char *const names[ROLE_COUNT] = {[ROLE_HUB] = "hub", [ROLE_RUNNER] = "runner"};
 
@@ -46,5 +49,15 @@ int role_drop_rights(const struct datadir *dir, struct err *err)
 		return err_sys(err, "become the user of the data directory");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_sys(err, "give up new privileges");
+	return 0;
+}
+
+int role_hide(struct err *err)
+{
+	const struct rlimit none = {0, 0}; /* for children, too; a pipe for core files ignores it */
+
+	if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		return err_sys(err, "give up core files");
+	json_wipe_freed();
 	return 0;
 }

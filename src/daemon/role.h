@@ -31,3 +31,9 @@ must_check int role_claim(const struct datadir *dir, enum role role, int *out, s
 
 /* Become user and group `espace`, with the group of nginx's workers beside it; no way back. */
 must_check int role_drop_rights(const struct datadir *dir, struct err *err);
+
+/*
+ * Secrets pass through hub and runner: nothing of their memory is written to a core file, and other
+ * processes of the same user can't look at it.
+ */
+must_check int role_hide(struct err *err);

@@ -42,7 +42,7 @@ int run_role_runner(const struct options *options, struct err *err)
 	owned(close) int claim = -1;
 	owned(run_role_setup_done) struct run_role_setup setup = {0};
 
-	if (datadir_open(options->data, &dir, err) < 0 ||
+	if (role_hide(err) < 0 || datadir_open(options->data, &dir, err) < 0 ||
 	    role_claim(&dir, ROLE_RUNNER, &claim, err) < 0 ||
 	    run_role_configure(&options->settings, &dir, &setup, err) < 0)
 		return -1;
@@ -56,7 +56,7 @@ int run_role_hub(const struct options *options, struct err *err)
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 	owned(close) int claim = -1;
 
-	if (datadir_open(options->data, &dir, err) < 0 ||
+	if (role_hide(err) < 0 || datadir_open(options->data, &dir, err) < 0 ||
 	    role_claim(&dir, ROLE_HUB, &claim, err) < 0)
 		return -1;
 	return hub_run(&(struct hub_config){.dir = &dir, .settings = &options->settings}, err);

@@ -83,6 +83,7 @@ static void receive(struct link *link)
 			return;
 		}
 		link->events.message(link->events.arg, link->buffer, (size_t)got);
+		explicit_bzero(link->buffer, (size_t)got);
 	}
 }
 
@@ -146,7 +147,6 @@ int link_send(struct link *link, struct str *message, struct err *err)
 		result = err_set(err, ERR_BUSY, "the other side is gone");
 	if (result == 0 && (link->first || put(link, message->data, message->length) == 0))
 		result = enqueue(link, message, err);
-	explicit_bzero(message->data, message->length);
-	str_done(message);
+	str_done(message); /* wipes it */
 	return result;
 }

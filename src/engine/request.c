@@ -49,7 +49,7 @@ static void add_64(struct str *message, uint64_t value)
 
 struct str request_begin(enum request_kind kind, uint64_t id, uint64_t session)
 {
-	struct str message = str_new(REQUEST_MAX);
+	struct str message = str_new_wiping(REQUEST_MAX); /* an app's environment is in some */
 
 	add_32(&message, MAGIC);
 	add_16(&message, REQUEST_VERSION);

@@ -122,7 +122,7 @@ static int begin_body(struct http_request *request, struct err *err)
 	if (check_length(request, request_content_length(request), err) < 0)
 		return -1;
 	if (!route->stream) {
-		request->body = str_new((size_t)route->body_max);
+		request->body = str_new_wiping((size_t)route->body_max);
 		return 0;
 	}
 	request->begun = true;

@@ -89,7 +89,6 @@ static void changed(struct run *run)
 
 static void drop_request(struct run *run)
 {
-	explicit_bzero(run->message.data, run->message.length);
 	request_spec_done(&run->spec);
 	request_done(&run->request);
 	str_done(&run->message);
@@ -145,7 +144,7 @@ static struct run *add_run(struct fleet *fleet, const struct record *record)
 
 	run->fleet = fleet;
 	run->record = *record;
-	run->message = str_new(REQUEST_MAX);
+	run->message = str_new_wiping(REQUEST_MAX);
 	run->conmon_fd = run->process_fd = run->log_fd = -1;
 	run->kill_timer = loop_timer_new(fleet->setup.loop, stop_step, run);
 	run->next = fleet->first;

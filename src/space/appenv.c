@@ -48,9 +48,21 @@ static bool has_name(const char *var, const char *name)
 	return strncmp(var, name, length) == 0 && var[length] == '=';
 }
 
+/* Into memory of the right size at once: what printf() grows leaves pieces of a secret behind. */
+static char *join(const char *name, const char *value)
+{
+	size_t length = strlen(name);
+	char *var = mem_alloc(length + 1 + strlen(value) + 1);
+
+	memcpy(var, name, length);
+	var[length] = '=';
+	memcpy(var + length + 1, value, strlen(value));
+	return var;
+}
+
 static void put(struct appenv *env, const char *name, const char *value)
 {
-	char *var = mem_format("%s=%s", name, value);
+	char *var = join(name, value);
 
 	for (size_t i = 0; i < env->count; i++)
 		if (has_name(env->vars[i], name)) {

@@ -12,7 +12,7 @@ from hub import Hub  # noqa: E402
 @pytest.fixture(scope="session")
 def hub():
     """One hub for all tests that do not end it: the base system and Gradio are made once."""
-    hub = Hub().init()
+    hub = Hub(options=["--log-level", "debug"]).init()
     try:
         yield hub.start()
     finally:

@@ -213,6 +213,25 @@ static void a_value_that_is_no_object_has_no_fields(void **state)
 	}
 }
 
+/* Freed memory can't be looked at; that wiping hits nothing else can. */
+static void wipes_what_it_frees_and_no_more(void **state)
+{
+	static const char given[] =
+		"{\"key\":\"S\",\"value\":\"\\u00e9 secret\",\"list\":[1,2.5,null,{}]}";
+	struct err err = ERR_INIT;
+
+	json_wipe_freed();
+	for (int i = 0; i < 100; i++) {
+		owned(json_decref) json_t *value = NULL;
+		owned(free) char *text = NULL;
+
+		assert_int_equal(json_parse(given, strlen(given), &value, &err), 0);
+		text = json_text(value);
+		assert_string_equal(text, "{\"key\":\"S\",\"value\":\"\\u00E9 secret\","
+					  "\"list\":[1,2.5,null,{}]}");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +245,7 @@ int main(void)
 		cmocka_unit_test(missing_and_null_keep_the_default),
 		cmocka_unit_test(another_type_is_refused_by_name),
 		cmocka_unit_test(a_value_that_is_no_object_has_no_fields),
+		cmocka_unit_test(wipes_what_it_frees_and_no_more), /* last: it is for good */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

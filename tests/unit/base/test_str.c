@@ -145,6 +145,22 @@ static void starts_and_ends(void **state)
 	assert_false(str_ends("git", ".git"));
 }
 
+static void moves_what_it_wipes_whole(void **state)
+{
+	owned(str_done) struct str str = str_new_wiping(10000);
+
+	assert_string_equal(str.data, "");
+	for (int i = 0; i < 1000; i++)
+		str_addf(&str, "%d,", i);
+	assert_int_equal(str.length, 3890);
+	assert_int_equal(strlen(str.data), 3890);
+	assert_memory_equal(str.data + 3880, "7,998,999,", 10);
+	str_done(&str);
+	str_add(&str, "again");
+	assert_string_equal(str.data, "again");
+	assert_true(str.wipes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +176,7 @@ int main(void)
 		cmocka_unit_test(clear_forgets_a_failure),
 		cmocka_unit_test(take_hands_on_and_empties),
 		cmocka_unit_test(starts_and_ends),
+		cmocka_unit_test(moves_what_it_wipes_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
