@@ -23,7 +23,8 @@ struct quarantine {
 	/* What a publication has changed and must sync: folders of the objects, objects/ itself. */
 	bool fan_changed[256];
 	bool fan_made;
-	size_t count; /* of objects, when they were last synced */
+	size_t count;        /* of objects, when they were last synced */
+	struct syncs *syncs; /* of quarantine_add_objects(), while it runs */
 	git_odb *odb;
 };
 
@@ -165,23 +166,34 @@ static int object_start(const struct fan *fan, const char *name, struct err *err
 	return 0;
 }
 
-static int object_sync(const struct fan *fan, const char *name, struct err *err)
+static int object_add(const struct fan *fan, const char *name, struct err *err)
 {
 	owned(close) int fd = openat(fan->fd, name, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0 || fsync(fd) < 0)
-		return err_sys(err, "sync a new object");
+	if (fd < 0)
+		return err_sys(err, "open a new object");
+	syncs_add(fan->quarantine->syncs, take_fd(&fd));
 	return 0;
 }
 
-int quarantine_sync(struct quarantine *quarantine, struct err *err)
+int quarantine_add_objects(struct quarantine *quarantine, struct syncs *syncs, struct err *err)
 {
 	quarantine->count = 0;
 	if (each_fan(quarantine, NULL, object_start, err) < 0)
 		return -1;
 	if (quarantine->count > EACH_MAX)
 		return syncfs(quarantine->fd) < 0 ? err_sys(err, "sync new objects") : 0;
-	return each_fan(quarantine, NULL, object_sync, err);
+	quarantine->syncs = syncs;
+	return each_fan(quarantine, NULL, object_add, err);
+}
+
+int quarantine_sync(struct quarantine *quarantine, struct err *err)
+{
+	owned(syncs_free) struct syncs *syncs = syncs_new();
+
+	if (quarantine_add_objects(quarantine, syncs, err) < 0)
+		return -1;
+	return syncs_run(syncs, err);
 }
 
 static int object_move(const struct fan *fan, const char *name, struct err *err)
@@ -215,8 +227,17 @@ int quarantine_move(struct quarantine *quarantine, struct err *err)
 	return each_fan(quarantine, fan_move, NULL, err);
 }
 
-/* After all renames, so that one commit of the file system's journal serves them all. */
-int quarantine_settle(struct quarantine *quarantine, struct err *err)
+static int add_folder(int objects_fd, const char *name, struct syncs *syncs, struct err *err)
+{
+	owned(close) int fd = openat(objects_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "open a folder of objects");
+	syncs_add(syncs, take_fd(&fd));
+	return 0;
+}
+
+int quarantine_add_folders(struct quarantine *quarantine, struct syncs *syncs, struct err *err)
 {
 	bool at_once = quarantine->count > EACH_MAX;
 	char name[3];
@@ -226,19 +247,23 @@ int quarantine_settle(struct quarantine *quarantine, struct err *err)
 	for (unsigned i = 0; i < 256; i++) {
 		snprintf(name, sizeof(name), "%02x", i & 0xff);
 		if (quarantine->fan_changed[i] && !at_once &&
-		    file_sync_dir(quarantine->objects_fd, name, err) < 0)
+		    add_folder(quarantine->objects_fd, name, syncs, err) < 0)
 			return -1;
 		quarantine->fan_changed[i] = false;
 	}
-	if (quarantine->fan_made && !at_once && fsync(quarantine->objects_fd) < 0)
-		return err_sys(err, "sync the objects");
+	if (quarantine->fan_made && !at_once &&
+	    add_folder(quarantine->objects_fd, ".", syncs, err) < 0)
+		return -1;
 	quarantine->fan_made = false;
 	return 0;
 }
 
 int quarantine_publish(struct quarantine *quarantine, struct err *err)
 {
-	if (quarantine_sync(quarantine, err) < 0 || quarantine_move(quarantine, err) < 0)
+	owned(syncs_free) struct syncs *syncs = syncs_new();
+
+	if (quarantine_sync(quarantine, err) < 0 || quarantine_move(quarantine, err) < 0 ||
+	    quarantine_add_folders(quarantine, syncs, err) < 0)
 		return -1;
-	return quarantine_settle(quarantine, err);
+	return syncs_run(syncs, err);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/syncs.h"
 #include "repo/inner.h"
 
 /*
@@ -23,14 +24,19 @@ git_odb *quarantine_odb(struct quarantine *quarantine);
 /* The folder, for temporary files. Borrowed. */
 int quarantine_fd(const struct quarantine *quarantine);
 
-/*
- * The steps of publishing, for whoever has other things to make durable at the same time (land.h):
- * make the objects durable; rename them into the database; make that durable too. The first may be
- * done several times: it is the long part, before others must wait for it.
+/* Make durable what is there by now: the long part of publishing, before others must wait for it.
  */
 must_check int quarantine_sync(struct quarantine *quarantine, struct err *err);
+
+/*
+ * The steps of publishing, for whoever has other things to sync at the same time (land.h): say what
+ * must be synced, move it into the database once that is done, say which folders have changed.
+ */
+must_check int quarantine_add_objects(struct quarantine *quarantine, struct syncs *syncs,
+				      struct err *err);
 must_check int quarantine_move(struct quarantine *quarantine, struct err *err);
-must_check int quarantine_settle(struct quarantine *quarantine, struct err *err);
+must_check int quarantine_add_folders(struct quarantine *quarantine, struct syncs *syncs,
+				      struct err *err);
 
 /* Let everything into the database, durably. More may be written and published afterwards. */
 must_check int quarantine_publish(struct quarantine *quarantine, struct err *err);

@@ -299,9 +299,14 @@ int ref_hold(struct git *git, const char *name, const git_oid *old, const git_oi
 	return hold(git, name, new, out, err);
 }
 
-int ref_sync(struct ref_held *held, struct err *err)
+int ref_add_value(struct ref_held *held, struct syncs *syncs, struct err *err)
 {
-	return fsync(held->value_fd) < 0 ? err_sys(err, "sync a reference") : 0;
+	int fd = fcntl(held->value_fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0)
+		return err_sys(err, "sync a reference");
+	syncs_add(syncs, fd);
+	return 0;
 }
 
 int ref_switch(struct ref_held *held, const git_oid *old, struct err *err)
@@ -313,13 +318,23 @@ int ref_switch(struct ref_held *held, const git_oid *old, struct err *err)
 	return rename_lock(held, err) < 0 ? -1 : 1;
 }
 
-/* The folder, and those above it, which may be new: all but refs itself. */
-int ref_settle(struct ref_held *held, struct err *err)
+static int add_folder(struct ref_held *held, const char *folder, struct syncs *syncs,
+		      struct err *err)
+{
+	owned(close) int fd = openat(held->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "sync a reference");
+	syncs_add(syncs, take_fd(&fd));
+	return 0;
+}
+
+int ref_add_folders(struct ref_held *held, struct syncs *syncs, struct err *err)
 {
 	owned(free) char *folder = mem_text(held->folder);
 
 	for (char *slash = strrchr(folder, '/'); slash; slash = strrchr(folder, '/')) {
-		if (file_sync_dir(held->fd, folder, err) < 0)
+		if (add_folder(held, folder, syncs, err) < 0)
 			return -1;
 		*slash = '\0';
 	}
@@ -330,13 +345,17 @@ int ref_move(struct git *git, const char *name, const git_oid *old, const git_oi
 	     struct err *err)
 {
 	owned(ref_release) struct ref_held *held = NULL;
+	owned(syncs_free) struct syncs *syncs = syncs_new();
 
-	if (ref_hold(git, name, old, new, &held, err) < 0 || ref_sync(held, err) < 0)
+	if (ref_hold(git, name, old, new, &held, err) < 0 || ref_add_value(held, syncs, err) < 0 ||
+	    syncs_run(syncs, err) < 0)
 		return -1;
 	int moved = ref_switch(held, old, err);
 	if (moved != 1)
 		return moved;
-	return ref_settle(held, err) < 0 ? -1 : 1;
+	if (ref_add_folders(held, syncs, err) < 0 || syncs_run(syncs, err) < 0)
+		return -1;
+	return 1;
 }
 
 /*

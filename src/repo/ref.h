@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/syncs.h"
 #include "repo/inner.h"
 
 /*
@@ -23,7 +24,7 @@ must_check int ref_move(struct git *git, const char *name, const git_oid *old, c
 			struct err *err);
 
 /*
- * The steps of ref_move(), for whoever has other things to make durable at the same time (land.h).
+ * The steps of ref_move(), for whoever has other things to sync at the same time (land.h).
  * Between them the reference is locked; ref_release() undoes what was not switched.
  */
 struct ref_held;
@@ -33,12 +34,12 @@ must_check int ref_hold(struct git *git, const char *name, const git_oid *old, c
 			struct ref_held **out, struct err *err);
 void ref_release(struct ref_held *held);
 DEFINE_OWNED(struct ref_held *, ref_release);
-/* Make the new value durable, still beside the old one. */
-must_check int ref_sync(struct ref_held *held, struct err *err);
+/* The new value must be synced, still beside the old one. */
+must_check int ref_add_value(struct ref_held *held, struct syncs *syncs, struct err *err);
 /* Put it in the place of the old one. 1 moved, 0 it is not at `old`, -1 failed. */
 must_check int ref_switch(struct ref_held *held, const git_oid *old, struct err *err);
-/* Make that durable. */
-must_check int ref_settle(struct ref_held *held, struct err *err);
+/* Its folder has changed, and perhaps those above. */
+must_check int ref_add_folders(struct ref_held *held, struct syncs *syncs, struct err *err);
 
 /* Delete a reference, durably. The caller has the turn. 1 deleted, 0 there is none, -1 failed.
  * Errors: ERR_BUSY. */
