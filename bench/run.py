@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from hub import BUILD, Hub, fetch, free_port  # noqa: E402
 import calls  # noqa: E402
 import commits  # noqa: E402
+import lists  # noqa: E402
 import memory  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "hello-gradio"
@@ -171,6 +172,8 @@ def main():
         results["commits"] = commits.bench(arguments.rounds)
     if "memory" in arguments.names:
         results["memory"] = memory.bench()
+    if "lists" in arguments.names:
+        results["lists"] = lists.bench(arguments.rounds)
     text = json.dumps(results, indent=1)
     print(text)
     if arguments.json:

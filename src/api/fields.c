@@ -13,7 +13,13 @@
 
 enum { MODEL = 1 << REPO_MODEL, DATASET = 1 << REPO_DATASET, SPACE = 1 << REPO_SPACE, ALL = 7 };
 
-enum { INFO = FIELDS_INFO, LIST = FIELDS_LIST, FULL = FIELDS_FULL, CARD = FIELDS_CARD };
+enum {
+	INFO = FIELDS_INFO,
+	LIST = FIELDS_LIST,
+	FULL = FIELDS_FULL,
+	CARD = FIELDS_CARD,
+	FOUND = FIELDS_SEARCH
+};
 
 void fields_done(struct fields_entry *entry)
 {
@@ -196,12 +202,16 @@ static int put_of_card(struct fields_entry *entry, const char *key, json_type ty
 
 static int put_library(struct fields_entry *entry, struct str *out, struct err *err)
 {
-	return put_of_card(entry, "library_name", JSON_STRING, out, err);
+	if (entry->listing.library[0])
+		answer_add_string(out, entry->listing.library);
+	return 0;
 }
 
 static int put_pipeline(struct fields_entry *entry, struct str *out, struct err *err)
 {
-	return put_of_card(entry, "pipeline_tag", JSON_STRING, out, err);
+	if (entry->listing.task[0])
+		answer_add_string(out, entry->listing.task);
+	return 0;
 }
 
 static int put_model_index(struct fields_entry *entry, struct str *out, struct err *err)
@@ -284,7 +294,7 @@ struct field {
 };
 
 static const struct field fields[] = {
-	{"author", ALL, INFO | LIST, true, OF_REPO, put_author},
+	{"author", ALL, INFO | LIST | FOUND, true, OF_REPO, put_author},
 	{"baseModels", MODEL, 0, true, OF_REPO, put_nothing},
 	{"cardData", ALL, INFO | CARD, true, OF_REPO, put_card},
 	{"childrenModelCount", MODEL, 0, true, OF_REPO, put_nothing},
@@ -304,29 +314,29 @@ static const struct field fields[] = {
 	{"host", SPACE, INFO | FULL, false, OF_SPACE, put_host},
 	{"inference", MODEL, 0, true, OF_REPO, put_nothing},
 	{"inferenceProviderMapping", MODEL, 0, true, OF_REPO, put_nothing},
-	{"lastModified", ALL, INFO | LIST, true, OF_REPO, put_modified},
+	{"lastModified", ALL, INFO | LIST | FOUND, true, OF_REPO, put_modified},
 	{"library_name", MODEL, INFO | LIST, true, OF_REPO, put_library},
-	{"likes", ALL, INFO | LIST, true, OF_REPO, put_zero},
+	{"likes", ALL, INFO | LIST | FOUND, true, OF_REPO, put_zero},
 	{"mainSize", DATASET, 0, true, OF_REPO, put_nothing},
 	{"mask_token", MODEL, 0, true, OF_REPO, put_nothing},
 	{"model-index", MODEL, 0, true, OF_REPO, put_model_index},
 	{"models", SPACE, INFO | FULL, true, OF_REPO, put_models},
 	{"paperswithcode_id", DATASET, 0, true, OF_REPO, put_paper},
 	{"pipeline_tag", MODEL, INFO | LIST, true, OF_REPO, put_pipeline},
-	{"private", ALL, INFO | LIST, true, OF_REPO, put_private},
+	{"private", ALL, INFO | LIST | FOUND, true, OF_REPO, put_private},
 	{"region", SPACE, 0, true, OF_REPO, put_region},
 	{"resourceGroup", ALL, 0, true, OF_REPO, put_nothing},
-	{"runtime", SPACE, INFO, true, OF_SPACE, put_runtime},
+	{"runtime", SPACE, INFO | FOUND, true, OF_SPACE, put_runtime},
 	{"safetensors", MODEL, 0, true, OF_REPO, put_nothing},
-	{"sdk", SPACE, INFO | LIST, true, OF_REPO, put_sdk},
+	{"sdk", SPACE, INFO | LIST | FOUND, true, OF_REPO, put_sdk},
 	{"securityRepoStatus", MODEL, 0, true, OF_REPO, put_nothing},
 	{"sha", ALL, INFO | FULL, true, OF_REPO, put_sha},
 	{"siblings", ALL, INFO, true, OF_FILES, put_siblings},
 	{"spaces", MODEL, 0, true, OF_REPO, put_nothing},
 	{"subdomain", SPACE, INFO | FULL, true, OF_SPACE, put_subdomain},
-	{"tags", ALL, INFO | LIST, true, OF_REPO, put_tags},
+	{"tags", ALL, INFO | LIST | FOUND, true, OF_REPO, put_tags},
 	{"transformersInfo", MODEL, 0, true, OF_REPO, put_nothing},
-	{"trendingScore", ALL, LIST, true, OF_REPO, put_zero},
+	{"trendingScore", ALL, LIST | FOUND, true, OF_REPO, put_zero},
 	{"usedStorage", ALL, 0, true, OF_FILES, put_storage},
 	{"widgetData", MODEL, 0, true, OF_REPO, put_widget},
 	/* Asked before every upload from 0.30 to 0.35; false keeps those clients off Xet (B5). */
@@ -362,7 +372,7 @@ static uint64_t find_field(enum repo_type type, const char *name)
 	return 0;
 }
 
-static uint64_t find_set(enum repo_type type, unsigned sets)
+uint64_t fields_in(enum repo_type type, unsigned sets)
 {
 	uint64_t chosen = 0;
 
@@ -388,7 +398,7 @@ int fields_choose(const struct call *call, enum repo_type type, unsigned sets, u
 			return refuse_expand(type, err);
 		chosen |= field;
 	}
-	*out = count ? chosen : find_set(type, sets);
+	*out = count ? chosen : fields_in(type, sets);
 	return 0;
 }
 
@@ -405,14 +415,20 @@ bool fields_are_slow(uint64_t chosen)
 	return has_source(chosen, OF_FILES);
 }
 
-int fields_load(struct store_db *db, uint64_t chosen, struct fields_entry *entry, struct err *err)
+int fields_load_space(struct store_db *db, uint64_t chosen, struct fields_entry *entry,
+		      struct err *err)
 {
-	if (listing_find(db, entry->repo.id, &entry->listing, err) < 0)
-		return -1;
 	if (!has_source(chosen, OF_SPACE))
 		return 1;
 	entry->space = mem_new(struct space);
 	return space_get(db, entry->repo.id, entry->space, err);
+}
+
+int fields_load(struct store_db *db, uint64_t chosen, struct fields_entry *entry, struct err *err)
+{
+	if (listing_find(db, entry->repo.id, &entry->listing, err) < 0)
+		return -1;
+	return fields_load_space(db, chosen, entry, err);
 }
 
 static int write_field(struct fields_entry *entry, const struct field *field, struct str *out,
@@ -421,7 +437,10 @@ static int write_field(struct fields_entry *entry, const struct field *field, st
 	size_t before = out->length;
 	size_t start;
 
-	str_addf(out, ",\"%s\":", field->name);
+	/* Not by a format: a page has ten thousand of them. */
+	str_add(out, ",\"");
+	str_add(out, field->name);
+	str_add(out, "\":");
 	start = out->length;
 	if (field->put(entry, out, err) < 0)
 		return -1;

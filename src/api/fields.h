@@ -16,9 +16,10 @@
  */
 enum fields_set {
 	FIELDS_INFO = 1 << 0,
-	FIELDS_LIST = 1 << 1, /* 0.23 demands private, likes, tags, downloads */
-	FIELDS_FULL = 1 << 2, /* `full` of lists */
-	FIELDS_CARD = 1 << 3, /* `cardData` of lists */
+	FIELDS_LIST = 1 << 1,   /* 0.23 demands private, likes, tags, downloads */
+	FIELDS_FULL = 1 << 2,   /* `full` of lists */
+	FIELDS_CARD = 1 << 3,   /* `cardData` of lists */
+	FIELDS_SEARCH = 1 << 4, /* semantic-search */
 };
 
 /* A repository that is being told about. Zero it and fill `call` and `repo`. */
@@ -37,6 +38,9 @@ static inline void own_fields_done(struct fields_entry *held)
 	fields_done(held);
 }
 
+/* The fields of these sets. */
+uint64_t fields_in(enum repo_type type, unsigned sets);
+
 /*
  * Which fields: those that `expand` names, exactly, else the sets' (an OR of enum fields_set).
  * Errors: ERR_INVALID with the sentence that clients know, ERR_TOO_LARGE.
@@ -51,6 +55,9 @@ bool fields_are_slow(uint64_t chosen);
  */
 must_check int fields_load(struct store_db *db, uint64_t chosen, struct fields_entry *entry,
 			   struct err *err);
+/* The same for an entry that has its listing already. */
+must_check int fields_load_space(struct store_db *db, uint64_t chosen, struct fields_entry *entry,
+				 struct err *err);
 
 /* Append the object. Opens the repository only for what no row has. */
 must_check int fields_write(struct fields_entry *entry, uint64_t chosen, struct str *out,

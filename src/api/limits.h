@@ -35,9 +35,10 @@ enum {
 	LIMITS_HISTORY_MEMORY = 16 << 20, /* bytes of counted histories that are remembered */
 	LIMITS_REFS = 10000,              /* branches of a repository, and as many tags */
 	LIMITS_LIST_NORMAL = 200,         /* entries of one page of a list (A7) … */
-	LIMITS_LIST_PAGE = 1000,          /* … and with `limit` */
+	LIMITS_LIST_PAGE = 500,           /* … and with `limit`, as js asks: some 8 ms */
 	LIMITS_LIST_SLOW = 50,            /* … and where each repository is opened */
 	LIMITS_LIST_BYTES = 4 << 20,      /* a page that is longer ends early */
+	LIMITS_SEARCH = 100,              /* Spaces that a search tells of */
 	LIMITS_LIST_TERMS = 32,           /* values of `search`, `filter` and their like */
 	LIMITS_LIST_TERM = 256,           /* bytes of each */
 	LIMITS_EXPAND = 64,               /* `expand` values of one query */

@@ -1,7 +1,5 @@
 #include "api/call.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/answer.h"
@@ -69,23 +67,6 @@ static int read_sort(struct call *call, struct list *list, struct err *err)
 	if (strcmp(direction, "-1") != 0 && strcmp(direction, "1") != 0)
 		return err_set(err, ERR_INVALID, "\"direction\" must be one of [-1, 1]");
 	list->query.descending = *direction == '-';
-	return 0;
-}
-
-static int read_cursor(struct call *call, struct list *list, struct err *err)
-{
-	const char *cursor = http_query(call->request, "cursor");
-	struct catalogue_mark *after = &list->after;
-	char *end;
-
-	if (!cursor || !*cursor)
-		return 0;
-	errno = 0;
-	after->value = strtoll(cursor, &end, 10);
-	if (errno || end == cursor || *end != '.' || strlen(end + 1) >= sizeof(after->text))
-		return err_set(err, ERR_INVALID, "\"cursor\" must be one that a list has given");
-	snprintf(after->text, sizeof(after->text), "%s", end + 1);
-	list->query.after = after;
 	return 0;
 }
 
@@ -181,7 +162,8 @@ static int read_query(struct call *call, enum repo_type type, struct list *list,
 
 	list->query.types = 1U << type;
 	if (page_limit(call, LIMITS_LIST_NORMAL, LIMITS_LIST_PAGE, &limit, err) < 0 ||
-	    read_sort(call, list, err) < 0 || read_cursor(call, list, err) < 0 ||
+	    read_sort(call, list, err) < 0 ||
+	    lookup_cursor(call, &list->after, &list->query.after, err) < 0 ||
 	    read_author(call, list, err) < 0 || read_tags(call, list, err) < 0 ||
 	    read_links(call, type, list, err) < 0 || read_models_only(call, list, err) < 0)
 		return -1;
@@ -205,13 +187,6 @@ static int read_fields(struct call *call, enum repo_type type, uint64_t *out, st
 			     err);
 }
 
-static void add_next(struct call *call, const struct catalogue_mark *mark)
-{
-	owned(free) char *cursor = mem_format("%lld.%s", (long long)mark->value, mark->text);
-
-	page_next(call, NULL, cursor);
-}
-
 /* A page ends early where cards or files make it long. */
 static int write_page(struct call *call, struct lookup *lookup, uint64_t chosen, struct err *err)
 {
@@ -226,8 +201,7 @@ static int write_page(struct call *call, struct lookup *lookup, uint64_t chosen,
 			return -1;
 	}
 	str_add_char(&text, ']');
-	if (i > 0 && (lookup->more || i < lookup->count))
-		add_next(call, &lookup->marks[i - 1]);
+	lookup_next(call, lookup, i);
 	answer_json_text(call->answer, &text);
 	return 0;
 }

@@ -17,7 +17,8 @@ struct lookup {
 	struct fields_entry *entries;
 	struct catalogue_mark *marks;
 	size_t count;
-	bool more;
+	bool more;                  /* there are others, … */
+	struct catalogue_mark last; /* … which start here: the last of the page may be left out */
 };
 
 void lookup_done(struct lookup *lookup);
@@ -29,6 +30,16 @@ static inline void own_lookup_done(struct lookup *held)
 /* Find and read a page; the query's `sight` is filled here. The rows are of one moment. */
 must_check int lookup_page(struct call *call, const struct catalogue_query *query, uint64_t chosen,
 			   struct lookup *out, struct err *err);
+
+/*
+ * The place that `cursor` names, in *mark, which *after points to then; as it was where there is no
+ * cursor. Errors: ERR_INVALID.
+ */
+must_check int lookup_cursor(struct call *call, struct catalogue_mark *mark,
+			     const struct catalogue_mark **after, struct err *err);
+
+/* Link to what is behind the first `count` entries, if there is something. */
+void lookup_next(struct call *call, const struct lookup *lookup, size_t count);
 
 /*
  * All values of a name in the query, borrowed from the request; `out` has room for

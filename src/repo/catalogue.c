@@ -17,6 +17,16 @@ enum { FIRST_ROOM = 1024 };
 /* A link is kept among the tags, with this before it: no tag has a line break. */
 #define LINK_MARK '\n'
 
+/*
+ * Which characters and pairs of characters a text may hold: a bit for each character, and 128 for
+ * all pairs, which share them. Most texts that do not hold what is searched for are passed over by
+ * it, without a look at them.
+ */
+struct sign {
+	uint64_t characters;
+	uint64_t pairs[2];
+};
+
 struct entry {
 	int64_t seq; /* of the change that it knows; stays when the repository is gone */
 	int64_t owner_id;
@@ -24,6 +34,7 @@ struct entry {
 	int64_t modified_ms;
 	char *name;        /* "ns/name" in lower case; NULL: no such repository */
 	const char *title; /* in lower case, in the same piece of memory */
+	struct sign sign;  /* of both */
 	uint32_t *terms;
 	uint32_t term_count;
 	uint8_t type; /* 1 << enum repo_type */
@@ -105,6 +116,26 @@ static void fold(char *text)
 		*text = (char)tolower((unsigned char)*text);
 }
 
+/* `text` is folded. */
+static void add_sign(struct sign *sign, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char first = (unsigned char)text[0];
+		unsigned char second = (unsigned char)text[1];
+		unsigned pair = (first * 31U + second) * 2654435761U >> 25; /* Knuth's multiplier */
+
+		sign->characters |= 1ULL << ((first ^ first >> 1) & 63);
+		if (second)
+			sign->pairs[pair >> 6] |= 1ULL << (pair & 63);
+	}
+}
+
+static bool sign_covers(const struct sign *sign, const struct sign *needle)
+{
+	return !(needle->characters & ~sign->characters) && !(needle->pairs[0] & ~sign->pairs[0]) &&
+	       !(needle->pairs[1] & ~sign->pairs[1]);
+}
+
 static int read_news(struct store_query *query, struct news *out, struct err *err)
 {
 	struct entry *entry = &out->entry;
@@ -127,6 +158,8 @@ static int read_news(struct store_query *query, struct news *out, struct err *er
 	entry->title = entry->name + length + 1;
 	fold(entry->name);
 	fold(entry->name + length + 1);
+	add_sign(&entry->sign, entry->name);
+	add_sign(&entry->sign, entry->title);
 	entry->is_gated = store_int(query, 12) != 0;
 	out->tags = mem_text(store_text(query, 10));
 	out->links = mem_text(store_text(query, 11));
@@ -280,7 +313,8 @@ struct look {
 	const struct catalogue_query *query;
 	uint32_t *terms; /* that an entry must have */
 	size_t term_count;
-	char **search;        /* in lower case */
+	char **search;        /* in lower case, … */
+	struct sign *signs;   /* … with its sign */
 	uint8_t **tag_search; /* for each of them, by number: does this tag hold it? */
 	/* The best so far, as a heap: the first is the one to go next. */
 	struct place *best;
@@ -296,6 +330,7 @@ static void own_look_done(struct look *look)
 			free(look->tag_search[i]);
 	}
 	free(look->search);
+	free(look->signs);
 	free(look->tag_search);
 	free(look->terms);
 	free(look->best);
@@ -338,11 +373,13 @@ static void prepare_search(const struct catalogue *catalogue, struct look *look)
 	const struct catalogue_texts *search = &look->query->search;
 
 	look->search = mem_array(search->count + 1, sizeof(char *));
+	look->signs = mem_array(search->count + 1, sizeof(*look->signs));
 	if (look->query->search_tags)
 		look->tag_search = mem_array(search->count + 1, sizeof(uint8_t *));
 	for (size_t i = 0; i < search->count; i++) {
 		look->search[i] = mem_text(search->items[i]);
 		fold(look->search[i]);
+		add_sign(&look->signs[i], look->search[i]);
 		if (look->tag_search)
 			look->tag_search[i] = search_in_tags(catalogue, look->search[i]);
 	}
@@ -408,7 +445,8 @@ static bool has_text(const struct look *look, const struct entry *entry, size_t 
 {
 	const char *needle = look->search[search];
 
-	if (strstr(entry->name, needle) || strstr(entry->title, needle))
+	if (sign_covers(&entry->sign, &look->signs[search]) &&
+	    (strstr(entry->name, needle) || strstr(entry->title, needle)))
 		return true;
 	for (uint32_t i = 0; look->tag_search && i < entry->term_count; i++)
 		if (look->tag_search[search][entry->terms[i]])

@@ -49,19 +49,12 @@ static void full_name(struct repo *repo)
 	snprintf(repo->full_name, sizeof(repo->full_name), "%s/%s", repo->owner, repo->name);
 }
 
-#define SELECT                                                                                     \
-	"SELECT r.id, r.hex, r.type, r.owner_id, a.name, r.name, r.is_private, r.creator_id,"      \
-	" r.created_ms, r.modified_ms, r.sdk, r.is_protected, r.gated FROM repos r JOIN accounts " \
-	"a ON a.id = r.owner_id "
+#define SELECT "SELECT " REPO_COLUMNS " FROM repos r JOIN accounts a ON a.id = r.owner_id "
 
-/* Run a SELECT for one row. As repo_find(). */
-static int find_row(struct store_query *query, struct repo *out, struct err *err)
+int repo_read(struct store_query *query, struct repo *out, struct err *err)
 {
 	struct repo repo = {0};
-	int row = store_step(query, err);
 
-	if (row != 1)
-		return row;
 	repo.id = store_int(query, 0);
 	store_copy(query, 1, repo.hex, sizeof(repo.hex));
 	if (repo_type_parse(store_text(query, 2), &repo.type, err) < 0)
@@ -78,7 +71,17 @@ static int find_row(struct store_query *query, struct repo *out, struct err *err
 	store_copy(query, 12, repo.gated, sizeof(repo.gated));
 	full_name(&repo);
 	*out = repo;
-	return 1;
+	return 0;
+}
+
+/* Run a SELECT for one row. As repo_find(). */
+static int find_row(struct store_query *query, struct repo *out, struct err *err)
+{
+	int row = store_step(query, err);
+
+	if (row != 1)
+		return row;
+	return repo_read(query, out, err) < 0 ? -1 : 1;
 }
 
 int repo_find(struct store_db *db, enum repo_type type, const char *name, struct repo *out,
@@ -129,17 +132,6 @@ int repo_count(struct store_db *db, int64_t owner_id, const struct store_conditi
 		return -1;
 	*out = counts;
 	return 0;
-}
-
-int repo_by_id_if(struct store_db *db, int64_t id, const struct store_condition *condition,
-		  struct repo *out, struct err *err)
-{
-	owned(free) char *sql = mem_format(SELECT "WHERE r.id = ? AND %s", condition->sql);
-	owned(store_query_end) struct store_query *query = store_query(db, sql);
-
-	store_bind_int(query, id);
-	store_bind_condition(query, condition);
-	return find_row(query, out, err);
 }
 
 /* Run a statement that gives no row. */

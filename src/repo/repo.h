@@ -45,10 +45,16 @@ must_check int repo_type_parse(const char *text, enum repo_type *out, struct err
 must_check int repo_find(struct store_db *db, enum repo_type type, const char *full_name,
 			 struct repo *out, struct err *err);
 must_check int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *err);
-/* The same, if the row meets a condition over `repos r`. */
-must_check int repo_by_id_if(struct store_db *db, int64_t id,
-			     const struct store_condition *condition, struct repo *out,
-			     struct err *err);
+
+/*
+ * For other queries over `repos r JOIN accounts a ON a.id = r.owner_id`: the columns of a
+ * repository, and how they are read when they are a row's first.
+ */
+#define REPO_COLUMNS                                                                   \
+	"r.id, r.hex, r.type, r.owner_id, a.name, r.name, r.is_private, r.creator_id," \
+	" r.created_ms, r.modified_ms, r.sdk, r.is_protected, r.gated"
+enum { REPO_COLUMN_COUNT = 13 };
+must_check int repo_read(struct store_query *query, struct repo *out, struct err *err);
 
 /* Repositories of an owner by type, of those that a condition over rows of `repos r` lets pass. */
 struct repo_counts {

@@ -154,6 +154,15 @@ static int read_card(struct git *git, const char *commit, json_t **out, struct e
 	return 0;
 }
 
+/* A short text of a model's card; "" where there is none. For free(). */
+static char *make_word(const struct repo *repo, const json_t *card, const char *key)
+{
+	const char *word = json_string_value(json_object_get(card, key));
+	bool fits = repo->type == REPO_MODEL && word && strlen(word) <= DIGEST_TAG_BYTES;
+
+	return mem_text(fits ? word : "");
+}
+
 static void fill(struct listing *out, const struct repo *repo, const char *commit,
 		 const json_t *card)
 {
@@ -161,6 +170,8 @@ static void fill(struct listing *out, const struct repo *repo, const char *commi
 	bool titled = repo->type == REPO_SPACE && title && strlen(title) < CARD_TITLE_ROOM;
 
 	*out = (struct listing){
+		.library = make_word(repo, card, "library_name"),
+		.task = make_word(repo, card, "pipeline_tag"),
 		.title = mem_text(titled ? title : ""),
 		.card = json_text(card),
 		.tags = make_tags(repo, card),

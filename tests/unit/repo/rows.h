@@ -74,7 +74,12 @@ static inline int64_t rows_add(struct rows *rows, const struct repo *wanted, con
 			       int64_t at_ms)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
-	struct listing listing = {.title = "", .card = "{}", .tags = (char *)tags, .links = ""};
+	struct listing listing = {.library = "",
+				  .task = "",
+				  .title = "",
+				  .card = "{}",
+				  .tags = (char *)tags,
+				  .links = ""};
 	struct repo repo = *wanted;
 	owned(free) char *sql = NULL;
 	struct err err = ERR_INIT;
