@@ -22,14 +22,6 @@ int call_agent_harnesses(struct call *call, struct err *err)
 	return 0;
 }
 
-/* The Hub's catalogue of tags, an array for each type: here tags are what repositories say, no
- * list. */
-int call_tags_by_type(struct call *call, struct err *err)
-{
-	answer_json(call->answer, json_object());
-	return 0;
-}
-
 /* Nothing is counted; a failure would only slow the client down. */
 int call_telemetry(struct call *call, struct err *err)
 {

@@ -95,6 +95,8 @@ def request_of(method, target, pattern, kind, name):
         return path, {"message": "x"}
     if "/settings" in path:
         return path, {"gated": False}
+    if "/semantic-search" in path:
+        path += "?q=x"
     if "/validate-yaml" in path:
         return path, {"content": "x", "repoType": "model"}
     if path.rsplit("/", 1)[1] in WISHES:
