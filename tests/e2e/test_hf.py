@@ -77,6 +77,8 @@ def test_files(hub, hf):
     assert "sub/b.bin" in hf.fails("cache", "verify", "me/hf-files", "--local-dir", place)
     hf("repos", "delete-files", "me/hf-files", "sub/*")
     assert hf("models", "ls", "me/hf-files", "-R", "-q").split() == [".gitattributes", "a.txt"]
+    assert "me/hf-files" in hf("models", "ls", "--author", "me", "--search", "hf-files", "-q")
+    assert hf("datasets", "ls", "--search", "hf-files", "-q") == ""
 
 
 def test_revisions(hf):
@@ -111,6 +113,7 @@ def test_wishes_of_a_space(hf):
     hf("spaces", "settings", space, "--hardware", "cpu-upgrade", "--sleep-time", "300")
     runtime = hf.json("spaces", "info", space)["runtime"]
     assert (runtime["requested_hardware"], runtime["sleep_time"]) == ("cpu-upgrade", 300)
+    assert "cpu-basic" in hf("spaces", "hardware")
     hf("spaces", "volumes", "set", space, "-v", "hf://datasets/me/data:/data:ro")
     assert "/data" in hf("spaces", "volumes", "ls", space)
     hf("spaces", "volumes", "delete", space, "-y")
@@ -130,6 +133,7 @@ def test_the_life_of_a_space(hf):
     assert "PAUSED" in hf.fails("spaces", "wait", space)
     hf("spaces", "restart", space)
     assert "RUNNING" in hf("spaces", "wait", space, "--timeout", "120s")
+    assert space in hf("spaces", "ls", "--author", "me", "--search", "hf-life", "-q").split()
     hf("spaces", "pause", space)
 
 

@@ -229,6 +229,34 @@ def check_settings(hub, request):
     assert (found["private"], info["private"]) == (private, private)
 
 
+def check_list(hub, request):
+    """0.23 wants all of this in each entry."""
+    create(hub, "box")
+    create(hub, "fox")
+    create(hub, "fix")
+    found = ok(send(hub, request))
+    assert 0 < len(found) <= 2
+    for info in found:
+        assert info["id"].startswith("me/")
+        assert {"_id", "private", "likes", "tags", "sdk", "lastModified"} <= info.keys()
+
+
+def check_flavors(hub, request):
+    for flavor in ok(send(hub, request)):
+        assert {"name", "prettyName", "cpu", "ram", "accelerator", "unitCostMicroUSD", "unitCostUSD",
+                "unitLabel"} <= flavor.keys()
+
+
+def check_templates(hub, request):
+    for template in ok(send(hub, request))["templates"]:
+        assert {"name", "repoId", "sdk", "preferredPrivate"} <= template.keys()
+
+
+def check_quota(hub, request):
+    quota = ok(send(hub, request))
+    assert quota["base"] >= quota["current"] >= 0
+
+
 def check_squash(hub, request):
     create(hub, "space")
     assert send(hub, request).status == 200
@@ -250,11 +278,11 @@ CHECKS = [
     (r"/repos/move ", check_not_yet),
     (r"me/forbidden", check_forbidden),
     (r"/api/whoami-v2", check_whoami),
-    (r"/api/spaces/templates", None),
-    (r"zero_gpu_quota", None),
-    (r"list_spaces_hardware", None),
+    (r"/api/spaces/templates", check_templates),
+    (r"zero_gpu_quota", check_quota),
+    (r"list_spaces_hardware", check_flavors),
     (r"search_spaces", None),
-    (r"list_spaces", None),
+    (r"list_spaces", check_list),
     (r"create_repo.*exist_ok", check_exist_ok),
     (r"create_repo", check_create),
     (r"_secrets?\(", check_secrets),

@@ -128,6 +128,18 @@ def listings():
         list(api.list_repo_tree(repo, "a.txt"))
 
 
+@check(since="0.21")
+def paths_info():
+    repo = make("paths")
+    put(repo, "dir/b.txt", b"b", commit_message="the b")
+    (file, folder) = sorted(api.get_paths_info(repo, ["dir/b.txt", "dir", "nothing"], expand=True),
+                            key=lambda entry: len(entry.path), reverse=True)
+    assert (file.path, file.size, folder.path) == ("dir/b.txt", 1, "dir")
+    assert file.last_commit.title == "the b"
+    assert file.last_commit.oid == head(repo)
+    assert file.last_commit.date.tzinfo
+
+
 @check()
 def info():
     repo = make("info", "dataset")

@@ -9,7 +9,7 @@ import traceback
 
 from smoke import CHECKS
 
-PARTS = ("repos", "write", "read", "filesystem", "cards", "composite", "refs", "spaces")
+PARTS = ("repos", "write", "read", "filesystem", "cards", "composite", "lists", "refs", "spaces")
 
 
 def run(word):

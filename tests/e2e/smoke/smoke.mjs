@@ -163,6 +163,20 @@ const checks = {
 		await refused(404, hub.modelInfo({ name: `${USER}/${MARK}-never-made`, ...mine }));
 	},
 
+	async listings() {
+		const repo = await make("listings", "dataset");
+		await put(repo, "a.csv", "a,b\n", { commitTitle: "the data" });
+		await put(repo, "dir/b.csv", "c\n");
+		const found = await list(hub.listFiles({ repo, ...mine }));
+		assert.deepEqual(found.map((entry) => [entry.type, entry.path]).sort(), [
+			["directory", "dir"],
+			["file", ".gitattributes"],
+			["file", "a.csv"],
+		]);
+		const [info] = await hub.pathsInfo({ repo, paths: ["a.csv", "nothing"], expand: true, ...mine });
+		assert.deepEqual([info.path, info.size, info.lastCommit.title], ["a.csv", 4, "the data"]);
+	},
+
 	async snapshot() {
 		const repo = await make("snapshot", "dataset");
 		await put(repo, "a.txt", "a");
@@ -187,6 +201,30 @@ const checks = {
 		assert.deepEqual(await paths(repo, { revision: "void" }), []);
 		await hub.deleteBranch({ repo, branch: "dev", ...mine });
 		await refused(404, paths(repo, { revision: "dev" }));
+	},
+
+	async lists() {
+		const made = [];
+		for (const number of [1, 2, 3, 4, 5]) {
+			made.push((await make(`list-${number}`, "dataset")).name);
+		}
+		const asked = [];
+		const search = { owner: USER, query: `${MARK}-list-` };
+		const found = await list(
+			hub.listDatasets({ search, sort: "createdAt", additionalFields: ["author", "sha"], fetch: pagesOfTwo(asked), ...mine }),
+		);
+		assert.deepEqual(found.map((entry) => entry.name), made.reverse());
+		assert.equal(asked.length, 3);
+		assert.equal(found[0].author, USER);
+		assert.match(found[0].sha, /^[0-9a-f]{40}$/);
+		assert.ok(found[0].updatedAt instanceof Date);
+		assert.equal((await list(hub.listDatasets({ search, limit: 3, ...mine }))).length, 3);
+		await make("list-space", "space", { sdk: "gradio" });
+		const [space] = await list(hub.listSpaces({ search: { query: `${MARK}-list-space` }, ...mine }));
+		assert.equal(space.sdk, "gradio");
+		await make("list-model");
+		const [model] = await list(hub.listModels({ search: { query: `${MARK}-list-model` }, ...mine }));
+		assert.deepEqual([model.private, model.likes], [false, 0]);
 	},
 };
 

@@ -81,6 +81,8 @@ def hardware_and_sleep_time():
         api.request_space_hardware(repo, "quantum-x8")
     with raises(HfHubHTTPError, 403):
         other.request_space_hardware(repo, "cpu-basic")
+    if VERSION >= (1, 13):
+        assert "cpu-basic" in [entry.name for entry in api.list_spaces_hardware()]
 
 
 @check(before="2.0")
