@@ -1,5 +1,7 @@
 #include "temp.h"
 
+#include <pthread.h>
+
 #include "repo/history.h"
 
 enum { MAX = 1000 };
@@ -123,6 +125,53 @@ static void remembers_no_more_than_it_may(void **state)
 	}
 }
 
+struct asker {
+	struct temp *temp;
+	struct history_memory *memory;
+};
+
+/* All three heads, again and again, with a handle of its own. */
+static void *ask_often(void *arg)
+{
+	static const char *const revs[] = {"m", "a", "b"};
+	static const size_t counts[] = {7, 3, 3};
+	const struct asker *asker = arg;
+	owned(git_close) struct git *git = NULL;
+	char commit[GIT_HEX];
+	struct err err = ERR_INIT;
+
+	if (git_open(asker->temp->path, &git, &err) < 0)
+		return "can't open";
+	for (size_t i = 0; i < 150; i++) {
+		owned(history_unref) struct history *history = NULL;
+
+		if (git_resolve(git, revs[i % 3], commit, &err) < 0 ||
+		    history_of(asker->memory, git, commit, MAX, &history, &err) < 0)
+			return "can't walk";
+		if (history_count(history) != counts[i % 3])
+			return "wrong count";
+	}
+	return NULL;
+}
+
+static void threads_may_ask_at_once(void **state)
+{
+	struct temp *temp = *state;
+	owned(history_memory_free) struct history_memory *memory = history_memory_new(1000);
+	struct asker asker = {.temp = temp, .memory = memory};
+	pthread_t threads[4];
+
+	make_merges(temp);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask_often, &asker), 0);
+	for (size_t i = 0; i < 4; i++) {
+		void *failure;
+
+		pthread_join(threads[i], &failure);
+		assert_null(failure);
+	}
+}
+
 static void needs_a_commit(void **state)
 {
 	struct temp *temp = *state;
@@ -139,7 +188,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEMP_TEST(goes_as_git_log_does),     TEMP_TEST(goes_on_from_what_it_remembers),
 		TEMP_TEST(tells_when_there_is_more), TEMP_TEST(remembers_no_more_than_it_may),
-		TEMP_TEST(needs_a_commit),
+		TEMP_TEST(threads_may_ask_at_once),  TEMP_TEST(needs_a_commit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
