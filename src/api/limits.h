@@ -10,7 +10,7 @@
 #define LIMITS_BODY_SMALL  (1ULL << 20)  /* names, wishes, settings */
 #define LIMITS_BODY_CREATE (16ULL << 20) /* with the initial files of the JS client (A2) */
 #define LIMITS_BODY_LIST   (4ULL << 20)  /* preupload of 256 files with samples, paths-info */
-#define LIMITS_BODY_CARD   (16ULL << 20) /* a README in JSON (B9), 1 MiB of it counts */
+#define LIMITS_BODY_CARD   (16ULL << 20) /* a README in JSON (B9), as space/card.h reads it */
 #define LIMITS_BODY_COMMIT (2ULL << 30)  /* clients before 1.20 send a folder in one commit */
 #define LIMITS_BODY_MOST   LIMITS_BODY_COMMIT /* of all; above it nginx reads nothing */
 

@@ -203,9 +203,9 @@ void advice_give(const char *readme, size_t length, enum repo_type type, json_t 
 	owned(card_done) struct card card = CARD_INIT;
 	struct err err = ERR_INIT;
 
-	if (length > ADVICE_README_MAX) {
-		say(errors, "README.md has %zu bytes, of which nothing is read above %d", length,
-		    ADVICE_README_MAX);
+	if (length > CARD_README_MAX) {
+		say(errors, "README.md has %zu bytes and is not read, for that is more than %d",
+		    length, CARD_README_MAX);
 		return;
 	}
 	if (card_data(readme, length, &front, &err) < 0) {

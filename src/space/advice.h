@@ -14,8 +14,6 @@
  *
  * Wire: B9.
  */
-enum { ADVICE_README_MAX = 1 << 20 }; /* bytes of a README that is looked at anywhere */
-
 /* Sentences are appended to two arrays, as {"message": …}. */
 void advice_give(const char *text, size_t length, enum repo_type type, json_t *errors,
 		 json_t *warnings);

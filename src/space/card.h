@@ -19,7 +19,8 @@
  * Wire: A6 `cardData`. What to say about a card before its upload (B9) is advice.h.
  */
 enum {
-	CARD_BYTES_MAX = 64 * 1024, /* of the front matter; the text behind it may be longer */
+	CARD_README_MAX = 8 << 20,  /* bytes of a README that is read: people put pictures inside */
+	CARD_BYTES_MAX = 64 * 1024, /* of its front matter */
 	CARD_DEPTH_MAX = 16,
 	CARD_NODES_MAX = 10000,
 	CARD_WORD_ROOM = 64,

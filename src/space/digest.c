@@ -142,7 +142,7 @@ static int read_card(struct git *git, const char *commit, json_t **out, struct e
 	if (git_entry(git, commit, "README.md", &entry, err) < 0) {
 		if (err->kind != ERR_NO_ENTRY)
 			return -1;
-	} else if (!entry.is_dir && entry.size <= DIGEST_README_MAX) {
+	} else if (!entry.is_dir && entry.size <= CARD_README_MAX) {
 		if (git_blob_open(git, entry.oid, &blob, err) < 0)
 			return -1;
 		bytes = git_blob_bytes(blob, &length);

@@ -19,9 +19,8 @@
  * Wire: A6, A7.
  */
 enum {
-	DIGEST_README_MAX = 1 << 20, /* bytes of a README that is looked at */
-	DIGEST_TAGS_MAX = 200,       /* the first of them count */
-	DIGEST_TAG_BYTES = 128,      /* longer ones are no tags */
+	DIGEST_TAGS_MAX = 200,  /* the first of them count */
+	DIGEST_TAG_BYTES = 128, /* longer ones are no tags */
 };
 
 /* Of any commit. `repo` gives type and sdk. */

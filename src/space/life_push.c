@@ -17,7 +17,6 @@
 #define BASE_LINK "base"
 
 enum {
-	README_MAX = 8 * 1024 * 1024, /* may be longer than what is read of its card */
 	BASE_NAME_ROOM = 64,
 	BASE_PAUSE_MS = 250, /* looks for the base system while it is made */
 };
@@ -59,8 +58,9 @@ int life_card(struct git *git, const char *commit, struct card *out, struct err 
 		*err = ERR_INIT;
 		return card_parse("", 0, out, err);
 	}
-	if (entry.is_dir || entry.size > README_MAX)
-		return err_set(err, ERR_INVALID, "README.md is no file of reasonable size");
+	if (entry.is_dir || entry.size > CARD_README_MAX)
+		return err_set(err, ERR_INVALID, "README.md is a folder, or larger than %d bytes",
+			       CARD_README_MAX);
 	if (git_blob_open(git, entry.oid, &blob, err) < 0)
 		return -1;
 	bytes = git_blob_bytes(blob, &length);

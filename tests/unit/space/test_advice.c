@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "space/advice.h"
+#include "space/card.h"
 
 static const char *first(const json_t *list)
 {
@@ -118,12 +119,12 @@ static void wants_licenses_that_can_be_listed(void **state)
 
 static void tells_what_is_not_read(void **state)
 {
-	char *readme = mem_alloc(ADVICE_README_MAX + 2);
+	char *readme = mem_alloc(CARD_README_MAX + 2);
 
-	memset(readme, 'x', ADVICE_README_MAX + 1);
-	readme[ADVICE_README_MAX + 1] = '\0';
+	memset(readme, 'x', CARD_README_MAX + 1);
+	readme[CARD_README_MAX + 1] = '\0';
 	expect(readme, REPO_MODEL,
-	       "README.md has 1048577 bytes, of which nothing is read above 1048576", "");
+	       "README.md has 8388609 bytes and is not read, for that is more than 8388608", "");
 	free(readme);
 }
 
