@@ -119,6 +119,18 @@ def test_port_in_use_is_told(hub):
         other.remove()
 
 
+def test_a_mistake_in_the_hardware_file_ends_the_start():
+    other = Hub()
+    try:
+        other.words("init")
+        (other.data / "hardware.yaml").write_text("- name: cpu-basic\n  title: Basic\n  cpu: many\n")
+        done = subprocess.run([ESPACED, "--data", other.data], capture_output=True, text=True, timeout=30)
+        assert done.returncode == 2
+        assert "hardware.yaml: line 3: cpu must be a number" in done.stderr
+    finally:
+        other.remove()
+
+
 def test_words(hub):
     assert hub.words("user", "add", "me", "--admin", check=False).returncode == 0
     assert hub.words("user", "add", "me", "--fullname", "Else", check=False).returncode == 3

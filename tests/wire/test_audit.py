@@ -71,3 +71,38 @@ def test_no_secret_is_written_down(hub, rows):
     assert hub.call("POST", "/api/repos/create", "me", body).status == 200
     dump = "\n".join(hub.state()[0])
     assert "very-secret-value" not in dump
+
+
+def test_wishes_are_written_down_once(hub, rows):
+    space = {"name": "wishful", "organization": "acme", "type": "space", "sdk": "gradio"}
+    assert hub.call("POST", "/api/repos/create", "writer", space).status == 200
+    before = len(rows())
+    path = "/api/spaces/acme/wishful/"
+    calls = [
+        ("POST", "secrets", {"key": "S", "value": "very-secret-value"}),
+        ("POST", "variables", {"key": "V", "value": "v"}),
+        ("DELETE", "secrets", {"key": "S"}),
+        ("POST", "hardware", {"flavor": "t4-small"}),
+        ("POST", "sleeptime", {"seconds": 3600}),
+        ("POST", "storage", {"tier": "small"}),
+        ("DELETE", "storage", None),
+        ("PUT", "volumes", {"volumes": [{"source": "a/b", "mountPath": "/x"}]}),
+        ("DELETE", "volumes", None),
+        ("POST", "pause", None),
+    ]
+    for method, word, body in calls:
+        for _ in range(2):  # what is wished already changes nothing
+            assert hub.call(method, path + word, "writer", body).status == 200
+    assert [(action, detail) for _, action, _, detail in rows()[before:]] == [
+        ("space.secret.set", "S"),
+        ("space.variable.set", "V"),
+        ("space.secret.delete", "S"),
+        ("space.hardware", "t4-small"),
+        ("space.sleeptime", "3600"),
+        ("space.storage", "small"),
+        ("space.storage.delete", ""),
+        ("space.volumes", ""),
+        ("space.volumes.delete", ""),
+        ("space.pause", ""),
+    ]
+    assert "very-secret-value" not in "\n".join(hub.state()[0])

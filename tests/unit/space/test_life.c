@@ -497,6 +497,30 @@ static void stops_a_paused_app_and_starts_it_by_a_restart(void **state)
 	app_done(&app);
 }
 
+static void runs_within_the_limits_of_its_hardware(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "upgrade", &app);
+	struct store_tx *tx = world_begin(hand->world);
+	const struct engine_spec *run;
+	struct space space;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(hand_submission(hand, 1)->limits.cpu_milli, 2000);
+	world_ok(wish_hardware(store_tx_db(tx), repo.id, "cpu-upgrade", 0, &err), &err);
+	world_commit(tx);
+	space_loop_wake(hand->loop, repo.id);
+	run = hand_submission(hand, 2);
+	assert_int_equal(run->limits.cpu_milli, 8000);
+	assert_int_equal(run->limits.memory_bytes, UINT64_C(32) << 30);
+	expect_env(run, "CPU_CORES=8");
+	expect_env(run, "MEMORY=32Gi");
+	space = hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_string_equal(space.current_flavor, "cpu-upgrade");
+	app_done(&app);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -521,6 +545,7 @@ int main(void)
 		TEST(settles_also_after_the_hub_was_killed),
 		TEST(waits_no_longer_where_the_clock_was_set_back),
 		TEST(stops_a_paused_app_and_starts_it_by_a_restart),
+		TEST(runs_within_the_limits_of_its_hardware),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
