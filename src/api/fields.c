@@ -5,6 +5,7 @@
 
 #include "api/answer.h"
 #include "api/limits.h"
+#include "api/lookup.h"
 #include "api/runtime.h"
 #include "api/url.h"
 #include "base/clock.h"
@@ -18,7 +19,8 @@ enum {
 	LIST = FIELDS_LIST,
 	FULL = FIELDS_FULL,
 	CARD = FIELDS_CARD,
-	FOUND = FIELDS_SEARCH
+	FOUND = FIELDS_SEARCH,
+	CONFIG = FIELDS_CONFIG,
 };
 
 void fields_done(struct fields_entry *entry)
@@ -245,6 +247,86 @@ static int put_storage(struct fields_entry *entry, struct str *out, struct err *
 	return 0;
 }
 
+static int open_files(struct fields_entry *entry, struct err *err)
+{
+	owned(free) char *path = git_path(entry);
+
+	if (!entry->git && shelf_open(entry->call->config->shelf, path, &entry->git, err) < 0)
+		return err_in(err, "%s", entry->repo.full_name);
+	return 0;
+}
+
+/* config.json of a model, if it has a readable one; *out is NULL else. */
+static int read_config(struct fields_entry *entry, json_t **out, struct err *err)
+{
+	owned(git_blob_release) struct git_blob *blob = NULL;
+	struct err unreadable = ERR_INIT;
+	struct git_entry file;
+	const void *bytes;
+	size_t length;
+	int found;
+
+	if (open_files(entry, err) < 0)
+		return -1;
+	found = call_entry(entry->git, entry->listing.head, "config.json", &file, err);
+	if (found <= 0 || file.is_dir || file.size > LIMITS_CONFIG)
+		return found < 0 ? -1 : 0;
+	if (git_blob_open(entry->git, file.oid, &blob, err) < 0)
+		return -1;
+	bytes = git_blob_bytes(blob, &length);
+	if (json_parse(bytes, length, out, &unreadable) < 0)
+		*out = NULL; /* who reads can't mend it */
+	return 0;
+}
+
+/* Of config.json what lists of the real Hub tell. */
+static int put_config(struct fields_entry *entry, struct str *out, struct err *err)
+{
+	static const char *const keys[] = {"architectures", "model_type"};
+	owned(json_decref) json_t *config = NULL;
+	owned(json_decref) json_t *told = json_object();
+	owned(free) char *text = NULL;
+
+	if (!entry->listing.head[0])
+		return 0;
+	if (read_config(entry, &config, err) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		json_t *value = json_object_get(config, keys[i]);
+
+		if (value)
+			json_object_set(told, keys[i], value);
+	}
+	if (json_object_size(told) == 0)
+		return 0;
+	text = json_text(told);
+	str_add(out, text);
+	return 0;
+}
+
+/* Spaces that say that they use the model, as far as the caller may see them. */
+static int put_spaces(struct fields_entry *entry, struct str *out, struct err *err)
+{
+	owned(free) char *link = mem_format("model:%s", entry->repo.full_name);
+	const char *const links[] = {link};
+	const struct catalogue_query query = {.types = SPACE,
+					      .links = {links, 1},
+					      .order = CATALOGUE_MODIFIED,
+					      .descending = true,
+					      .limit = LIMITS_SEARCH};
+	owned(lookup_done) struct lookup lookup = {0};
+
+	if (lookup_page(entry->call, &query, 0, &lookup, err) < 0)
+		return -1;
+	str_add_char(out, '[');
+	for (size_t i = 0; i < lookup.count; i++) {
+		str_add(out, i ? "," : "");
+		answer_add_string(out, lookup.entries[i].repo.full_name);
+	}
+	str_add_char(out, ']');
+	return 0;
+}
+
 struct siblings {
 	struct str *out;
 	size_t count;
@@ -269,10 +351,9 @@ static bool put_sibling(void *arg, const struct git_entry *file)
 static int put_siblings(struct fields_entry *entry, struct str *out, struct err *err)
 {
 	struct siblings siblings = {.out = out, .blobs = entry->blobs};
-	owned(free) char *path = git_path(entry);
 
-	if (!entry->git && shelf_open(entry->call->config->shelf, path, &entry->git, err) < 0)
-		return err_in(err, "%s", entry->repo.full_name);
+	if (open_files(entry, err) < 0)
+		return -1;
 	str_add_char(out, '[');
 	if (entry->listing.head[0] &&
 	    git_walk(entry->git, entry->listing.head, "", true, put_sibling, &siblings, err) < 0)
@@ -281,7 +362,7 @@ static int put_siblings(struct fields_entry *entry, struct str *out, struct err 
 	return 0;
 }
 
-/* Where a value is: in the rows of the repository, in that of its Space, in no row. */
+/* Where a value is: in the rows of the repository, in that of its Space, or farther away. */
 enum source { OF_REPO, OF_SPACE, OF_FILES };
 
 struct field {
@@ -299,7 +380,7 @@ static const struct field fields[] = {
 	{"cardData", ALL, INFO | CARD, true, OF_REPO, put_card},
 	{"childrenModelCount", MODEL, 0, true, OF_REPO, put_nothing},
 	{"citation", DATASET, 0, true, OF_REPO, put_nothing},
-	{"config", MODEL, 0, true, OF_REPO, put_nothing},
+	{"config", MODEL, CONFIG, true, OF_FILES, put_config},
 	{"createdAt", ALL, INFO | LIST, true, OF_REPO, put_created},
 	{"datasets", SPACE, INFO | FULL, true, OF_REPO, put_datasets},
 	{"description", DATASET, 0, true, OF_REPO, put_nothing},
@@ -332,7 +413,7 @@ static const struct field fields[] = {
 	{"securityRepoStatus", MODEL, 0, true, OF_REPO, put_nothing},
 	{"sha", ALL, INFO | FULL, true, OF_REPO, put_sha},
 	{"siblings", ALL, INFO, true, OF_FILES, put_siblings},
-	{"spaces", MODEL, 0, true, OF_REPO, put_nothing},
+	{"spaces", MODEL, 0, true, OF_FILES, put_spaces},
 	{"subdomain", SPACE, INFO | FULL, true, OF_SPACE, put_subdomain},
 	{"tags", ALL, INFO | LIST | FOUND, true, OF_REPO, put_tags},
 	{"transformersInfo", MODEL, 0, true, OF_REPO, put_nothing},

@@ -20,6 +20,7 @@ enum fields_set {
 	FIELDS_FULL = 1 << 2,   /* `full` of lists */
 	FIELDS_CARD = 1 << 3,   /* `cardData` of lists */
 	FIELDS_SEARCH = 1 << 4, /* semantic-search */
+	FIELDS_CONFIG = 1 << 5, /* `config` of lists */
 };
 
 /* A repository that is being told about. Zero it and fill `call` and `repo`. */

@@ -171,20 +171,22 @@ static int read_query(struct call *call, enum repo_type type, struct list *list,
 	return 0;
 }
 
-/* `config` asks for a file of models that nobody reads here. */
 static int read_fields(struct call *call, enum repo_type type, uint64_t *out, struct err *err)
 {
-	bool full = false;
-	bool card = false;
-	bool config = false;
+	static const struct {
+		const char *name;
+		unsigned sets;
+	} wishes[] = {{"full", FIELDS_FULL}, {"cardData", FIELDS_CARD}, {"config", FIELDS_CONFIG}};
+	unsigned sets = FIELDS_LIST;
 
-	if (http_query_bool(call->request, "full", &full, err) < 0 ||
-	    http_query_bool(call->request, "cardData", &card, err) < 0 ||
-	    http_query_bool(call->request, "config", &config, err) < 0)
-		return -1;
-	return fields_choose(call, type,
-			     FIELDS_LIST | (full ? FIELDS_FULL : 0) | (card ? FIELDS_CARD : 0), out,
-			     err);
+	for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+		bool wanted = false;
+
+		if (http_query_bool(call->request, wishes[i].name, &wanted, err) < 0)
+			return -1;
+		sets |= wanted ? wishes[i].sets : 0;
+	}
+	return fields_choose(call, type, sets, out, err);
 }
 
 /* A page ends early where cards or files make it long. */

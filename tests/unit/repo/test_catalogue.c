@@ -1,5 +1,8 @@
 #include "rows.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "repo/catalogue.h"
 
 #define ALL_TYPES 7
@@ -265,6 +268,55 @@ static void learns_many(void **state)
 	assert_false(page.more);
 }
 
+struct asker {
+	struct catalogue *catalogue;
+	atomic_bool stop;
+	atomic_int asked;
+};
+
+/* Nothing that was once there may be missing later. */
+static void *ask(void *arg)
+{
+	struct asker *asker = arg;
+	size_t last = 0;
+
+	while (!atomic_load(&asker->stop)) {
+		owned(catalogue_page_done) struct catalogue_page page = {0};
+		struct err err = ERR_INIT;
+
+		rows_ok(catalogue_find(asker->catalogue, &newest, &page, &err), &err);
+		assert_true(page.count >= last);
+		last = page.count;
+		atomic_fetch_add(&asker->asked, 1);
+	}
+	return NULL;
+}
+
+static void many_threads_ask_while_one_writes(void **state)
+{
+	struct rows *rows = *state;
+	owned(catalogue_free) struct catalogue *catalogue = catalogue_new(rows->store);
+	struct asker asker = {.catalogue = catalogue};
+	pthread_t threads[3];
+	char name[16];
+
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, ask, &asker), 0);
+	for (size_t i = 1; i <= 50; i++) {
+		owned(catalogue_page_done) struct catalogue_page page = {0};
+		struct err err = ERR_INIT;
+
+		snprintf(name, sizeof(name), "r%zu", i);
+		add(rows, name, "tag\n", 1);
+		rows_ok(catalogue_find(catalogue, &newest, &page, &err), &err);
+		assert_int_equal(page.count, i);
+	}
+	atomic_store(&asker.stop, true);
+	for (size_t i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(asker.asked > 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rows_setup, rows_teardown)
@@ -277,6 +329,7 @@ int main(void)
 		TEST(private_ones_are_for_whom_they_are),
 		TEST(changes_are_learned_at_once),
 		TEST(learns_many),
+		TEST(many_threads_ask_while_one_writes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
