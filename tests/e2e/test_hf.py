@@ -54,6 +54,7 @@ def test_repositories(hub, hf):
     assert made == {"repo_id": "me/hf-repo", "url": f"{hub.url}/datasets/me/hf-repo"}
     assert "You already created this dataset repo" in hf.fails("repos", "create", "me/hf-repo", "--type", "dataset")
     hf("repos", "create", "me/hf-repo", "--type", "dataset", "--exist-ok")
+    assert "me/hf-repo" in [repo["id"] for repo in hf.json("repos", "ls")]
     hf("repos", "settings", "me/hf-repo", "--type", "dataset", "--private")
     assert hf.json("datasets", "info", "me/hf-repo")["private"] is True
     hf("repos", "delete", "me/hf-repo", "--type", "dataset", "-y")
@@ -134,6 +135,7 @@ def test_the_life_of_a_space(hf):
     hf("spaces", "restart", space)
     assert "RUNNING" in hf("spaces", "wait", space, "--timeout", "120s")
     assert space in hf("spaces", "ls", "--author", "me", "--search", "hf-life", "-q").split()
+    assert space in hf("spaces", "search", "hf-life", "-q")
     hf("spaces", "pause", space)
 
 

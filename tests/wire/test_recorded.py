@@ -16,8 +16,7 @@ def recorded():
         version = file.name.split("-")[1]
         for number, line in enumerate(file.read_text().splitlines(), 1):
             request = json.loads(line)
-            if check_for(request):
-                yield pytest.param(request, id=f"{version}:{number} {request['call'][:60]}")
+            yield pytest.param(request, id=f"{version}:{number} {request['call'][:60]}")
 
 
 def send(hub, request, user="me"):
@@ -241,6 +240,11 @@ def check_list(hub, request):
         assert {"_id", "private", "likes", "tags", "sdk", "lastModified"} <= info.keys()
 
 
+def check_search(hub, request):
+    create(hub, "draw-a-cat")
+    assert all("id" in found for found in ok(send(hub, request)))
+
+
 def check_flavors(hub, request):
     for flavor in ok(send(hub, request)):
         assert {"name", "prettyName", "cpu", "ram", "accelerator", "unitCostMicroUSD", "unitCostUSD",
@@ -281,7 +285,7 @@ CHECKS = [
     (r"/api/spaces/templates", check_templates),
     (r"zero_gpu_quota", check_quota),
     (r"list_spaces_hardware", check_flavors),
-    (r"search_spaces", None),
+    (r"search_spaces", check_search),
     (r"list_spaces", check_list),
     (r"create_repo.*exist_ok", check_exist_ok),
     (r"create_repo", check_create),

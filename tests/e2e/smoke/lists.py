@@ -52,6 +52,12 @@ def pages_of_two():
     assert len(list(pages)) == 1
 
 
+@check(since="1.11")
+def semantic_search():
+    repo = make("zebrafish", "space", space_sdk="gradio")
+    assert repo in ids(api.search_spaces(f"{MARK}-zebrafish", include_non_running=True))
+
+
 @check()
 def people():
     if VERSION >= (0, 21):
