@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "repo/pending.h"
 
 /*
  * So many objects are synced one by one. Beyond that one wait for the whole file system is shorter,
@@ -18,13 +19,15 @@ enum { EACH_MAX = 64 };
 
 struct quarantine {
 	int objects_fd; /* of the repository */
+	/* The folder in objects/, made for the first object that is not small; else -1. */
 	int fd;
-	char name[64]; /* of the folder in objects/ */
+	char name[64];
 	/* What a publication has changed and must sync: folders of the objects, objects/ itself. */
 	bool fan_changed[256];
 	bool fan_made;
-	size_t count;        /* of objects, when they were last synced */
-	struct syncs *syncs; /* of quarantine_add_objects(), while it runs */
+	size_t count;            /* of objects, when they were last synced */
+	struct syncs *syncs;     /* of quarantine_add_objects(), while it runs */
+	struct pending *pending; /* small objects; belongs to the odb */
 	git_odb *odb;
 };
 
@@ -37,14 +40,29 @@ struct fan {
 
 typedef int object_fn(const struct fan *fan, const char *name, struct err *err);
 
+/* Where this fails libgit2 fails too, when it writes into the folder. */
+static void make_folder(void *arg)
+{
+	struct quarantine *quarantine = arg;
+
+	if (mkdirat(quarantine->objects_fd, quarantine->name, 0700) < 0)
+		return;
+	quarantine->fd = openat(quarantine->objects_fd, quarantine->name,
+				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* libgit2 takes the folders by path. */
 static int open_odb(struct quarantine *quarantine, const char *objects, struct err *err)
 {
 	owned(free) char *path = mem_format("%s/%s", objects, quarantine->name);
 	git_odb_backend *loose = NULL;
 
-	if (git_odb_new(&quarantine->odb) < 0 ||
-	    git_odb_backend_loose(&loose, path, -1, 0, 0, 0) < 0)
+	if (git_odb_new(&quarantine->odb) < 0)
+		return inner_fail(err, "open a quarantine");
+	if (pending_new(quarantine->odb, quarantine->objects_fd, make_folder, quarantine,
+			&quarantine->pending, err) < 0)
+		return -1;
+	if (git_odb_backend_loose(&loose, path, -1, 0, 0, 0) < 0)
 		return inner_fail(err, "open a quarantine");
 	if (git_odb_add_backend(quarantine->odb, loose, 1) < 0) {
 		loose->free(loose);
@@ -68,12 +86,6 @@ int quarantine_new(struct git *git, struct quarantine **out, struct err *err)
 	/* `git prune` deletes old folders of this prefix: what a crash left behind goes in time. */
 	random_id(id);
 	snprintf(quarantine->name, sizeof(quarantine->name), "tmp_objdir-%s", id);
-	if (mkdirat(quarantine->objects_fd, quarantine->name, 0700) < 0)
-		return err_sys(err, "make a quarantine");
-	quarantine->fd = openat(quarantine->objects_fd, quarantine->name,
-				O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (quarantine->fd < 0)
-		return err_sys(err, "open a quarantine");
 	if (open_odb(quarantine, objects, err) < 0)
 		return -1;
 	*out = take(quarantine);
@@ -86,12 +98,14 @@ void quarantine_free(struct quarantine *quarantine)
 
 	if (!quarantine)
 		return;
+	if (quarantine->pending)
+		pending_abandon(quarantine->pending);
 	git_odb_free(quarantine->odb);
-	if (quarantine->fd >= 0)
+	if (quarantine->fd >= 0) {
 		close(quarantine->fd);
-	if (quarantine->name[0] != '\0' &&
-	    file_remove_tree(quarantine->objects_fd, quarantine->name, &err) < 0)
-		log_warn("repo.quarantine", "left=%s error=%s", quarantine->name, err.text);
+		if (file_remove_tree(quarantine->objects_fd, quarantine->name, &err) < 0)
+			log_warn("repo.quarantine", "left=%s error=%s", quarantine->name, err.text);
+	}
 	if (quarantine->objects_fd >= 0)
 		close(quarantine->objects_fd);
 	free(quarantine);
@@ -104,7 +118,7 @@ git_odb *quarantine_odb(struct quarantine *quarantine)
 
 int quarantine_fd(const struct quarantine *quarantine)
 {
-	return quarantine->fd;
+	return quarantine->objects_fd;
 }
 
 static int open_dir(int fd, const char *name, DIR **out, struct err *err)
@@ -142,6 +156,8 @@ static int each_fan(struct quarantine *quarantine,
 	owned(closedir) DIR *dir = NULL;
 	const struct dirent *entry;
 
+	if (quarantine->fd < 0)
+		return 0;
 	if (open_dir(quarantine->fd, ".", &dir, err) < 0)
 		return -1;
 	while ((entry = readdir(dir))) {
@@ -178,11 +194,14 @@ static int object_add(const struct fan *fan, const char *name, struct err *err)
 
 int quarantine_add_objects(struct quarantine *quarantine, struct syncs *syncs, struct err *err)
 {
-	quarantine->count = 0;
+	quarantine->count = pending_count(quarantine->pending);
 	if (each_fan(quarantine, NULL, object_start, err) < 0)
 		return -1;
-	if (quarantine->count > EACH_MAX)
-		return syncfs(quarantine->fd) < 0 ? err_sys(err, "sync new objects") : 0;
+	bool at_once = quarantine->count > EACH_MAX;
+	if (pending_write(quarantine->pending, at_once ? NULL : syncs, err) < 0)
+		return -1;
+	if (at_once)
+		return syncfs(quarantine->objects_fd) < 0 ? err_sys(err, "sync new objects") : 0;
 	quarantine->syncs = syncs;
 	return each_fan(quarantine, NULL, object_add, err);
 }
@@ -206,7 +225,8 @@ static int object_move(const struct fan *fan, const char *name, struct err *err)
 	return 0;
 }
 
-static int fan_move(struct quarantine *quarantine, const char *name, struct err *err)
+/* The database's folder for ids that begin so. */
+static int fan_make(struct quarantine *quarantine, const char *name, struct err *err)
 {
 	bool made = mkdirat(quarantine->objects_fd, name, 0700) == 0;
 
@@ -214,7 +234,13 @@ static int fan_move(struct quarantine *quarantine, const char *name, struct err 
 		return err_sys(err, "publish a new object");
 	quarantine->fan_made |= made;
 	quarantine->fan_changed[strtoul(name, NULL, 16)] = true;
-	if (each_in_fan(quarantine, name, object_move, err) < 0)
+	return 0;
+}
+
+static int fan_move(struct quarantine *quarantine, const char *name, struct err *err)
+{
+	if (fan_make(quarantine, name, err) < 0 ||
+	    each_in_fan(quarantine, name, object_move, err) < 0)
 		return -1;
 	/* Empty now: the next round need not look at it. */
 	if (unlinkat(quarantine->fd, name, AT_REMOVEDIR) < 0)
@@ -222,8 +248,24 @@ static int fan_move(struct quarantine *quarantine, const char *name, struct err 
 	return 0;
 }
 
+static int small_move(void *arg, const char *file, const char *hex, struct err *err)
+{
+	struct quarantine *quarantine = arg;
+	char fan[3] = {hex[0], hex[1], '\0'};
+	char to[GIT_HEX + 1];
+
+	snprintf(to, sizeof(to), "%s/%s", fan, hex + 2);
+	if (fan_make(quarantine, fan, err) < 0)
+		return -1;
+	if (renameat(quarantine->objects_fd, file, quarantine->objects_fd, to) < 0)
+		return err_sys(err, "publish a new object");
+	return 0;
+}
+
 int quarantine_move(struct quarantine *quarantine, struct err *err)
 {
+	if (pending_move(quarantine->pending, small_move, quarantine, err) < 0)
+		return -1;
 	return each_fan(quarantine, fan_move, NULL, err);
 }
 

@@ -6,10 +6,11 @@
 /*
  * New objects, kept apart from a repository's database until they are wanted and durable.
  *
- * They are written without fsync into a folder of their own. quarantine_publish() then fsyncs all
- * of them, which costs about one wait instead of one for each, and only then gives them their place
- * in the database by rename. So a crash can leave no damaged object under a name that a later
- * upload would take for present, and an abandoned upload leaves nothing.
+ * Small ones are held in memory (pending.h), others are written without fsync into a folder of
+ * their own. quarantine_publish() writes and fsyncs all of them, which costs about one wait instead
+ * of one for each, and only then gives them their place in the database by rename. So a crash can
+ * leave no damaged object under a name that a later upload would take for present, and an abandoned
+ * upload leaves nothing.
  */
 struct quarantine;
 
@@ -21,7 +22,7 @@ DEFINE_OWNED(struct quarantine *, quarantine_free);
 /* Reads the repository's objects and those in quarantine, writes into quarantine. Borrowed. */
 git_odb *quarantine_odb(struct quarantine *quarantine);
 
-/* The folder, for temporary files. Borrowed. */
+/* A folder in which nameless temporary files may be made. Borrowed. */
 int quarantine_fd(const struct quarantine *quarantine);
 
 /* Make durable what is there by now: the long part of publishing, before others must wait for it.
