@@ -7,10 +7,11 @@
 #include "base/mem.h"
 #include "repo/history.h"
 
-/* nginx lets no larger body through to us. */
+/* nginx lets no larger body through to us; streams are commits. */
 #define ROUTE(method, pattern, right, target, body_max, name) \
 	_Static_assert(body_max <= LIMITS_BODY_MOST, "the body of " pattern);
-#define STREAM ROUTE
+#define STREAM(method, pattern, right, target, body_max, name) \
+	_Static_assert(body_max <= LIMITS_BODY_COMMIT, "the body of " pattern);
 #include "api/routes.def"
 #undef ROUTE
 #undef STREAM

@@ -3,6 +3,20 @@
 /*
  * What a client may send: every limit of the calls, in one place. Passing one is an ordinary error,
  * ERR_TOO_LARGE where the text says nothing else.
+ *
+ * What is limited for all calls, or for whoever changes a model, has its number there:
+ *
+ *   address             16 KiB                     http/http.h HTTP_TARGET_MAX
+ *   fields of a query   1000; of a form 20000      http/query.h
+ *   headers             100; 16 KiB each           front/module/count.c, front/nginx.conf.in
+ *   JSON                64 levels, 100000 values   base/json.h
+ *   lines of a commit   64 levels                  base/jsonpush.h
+ *   paths; names        1024 bytes in 64 levels; 96 bytes                base/name.h
+ *   branches, tags      200 bytes                  repo/refs.h
+ *   secrets, variables  256 of each of 63 KiB, all together 96 KiB       space/keys.h
+ *   front matter        64 KiB, 16 levels          space/card.h
+ *   volumes, scopes     64 of each                 space/volume.h, auth/scope.h
+ *   connections         256 at once                http/server.c
  */
 
 /* Bodies, in bytes. */
@@ -12,7 +26,7 @@
 #define LIMITS_BODY_LIST   (4ULL << 20)  /* preupload of 256 files with samples, paths-info */
 #define LIMITS_BODY_CARD   (16ULL << 20) /* a README in JSON (B9), as space/card.h reads it */
 #define LIMITS_BODY_COMMIT (2ULL << 30)  /* clients before 1.20 send a folder in one commit */
-#define LIMITS_BODY_MOST   LIMITS_BODY_COMMIT /* of all; above it nginx reads nothing */
+#define LIMITS_BODY_MOST   LIMITS_BODY_CREATE /* of all but commits; above it nginx reads nothing */
 
 /*
  * The largest file that travels inside of a commit's line (B1). Above it files need a transfer of

@@ -12,9 +12,6 @@
  * Wire: 0.5.
  */
 
-/* What a cursor may be long; a longer one is none of ours. */
-#define PAGE_CURSOR_MAX 256
-
 /*
  * How many entries a page has: `limit` of the query, `normal` without one, never more than `max`.
  * Errors: ERR_INVALID where it is no number above 0.

@@ -88,6 +88,7 @@ static int write_conf(const struct door *door, const struct settings *settings, 
 			.workers = workers < FRONT_WORKERS_MAX ? workers : FRONT_WORKERS_MAX,
 			.connections = FRONT_CONNECTIONS_DEFAULT,
 			.body_max = LIMITS_BODY_MOST,
+			.commit_max = LIMITS_BODY_COMMIT,
 		},
 		err);
 }

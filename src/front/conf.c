@@ -82,7 +82,7 @@ static int check(const struct front_conf *conf, struct err *err)
 	if (conf->gateway && !is_made_of(conf->gateway, ".:[]"))
 		return err_set(err, ERR_INVALID, "cannot listen on \"%s\"", conf->gateway);
 	if (conf->listen_count == 0 || conf->workers == 0 || conf->workers > FRONT_WORKERS_MAX ||
-	    conf->connections == 0 || conf->body_max == 0)
+	    conf->connections == 0 || conf->body_max == 0 || conf->commit_max == 0)
 		return err_set(err, ERR_INVALID,
 			       "nginx needs an address, 1 to %d workers, connections and a limit "
 			       "for bodies",
@@ -152,6 +152,7 @@ static void fill_in(struct str *out, const struct front_conf *conf)
 	owned(free) char *connections = mem_format("%u", conf->connections * 2);
 	owned(free) char *files = mem_format("%u", conf->connections * 2 + OTHER_FILES);
 	owned(free) char *body_max = mem_format("%" PRIu64, conf->body_max);
+	owned(free) char *commit_max = mem_format("%" PRIu64, conf->commit_max);
 	owned(free) char *domains =
 		mem_format("%s%s", conf->domain, is_inside_domain(conf) ? "" : " " INSIDE_DOMAIN);
 	owned(free) char *names = mem_format("*.%s%s", conf->domain,
@@ -173,6 +174,7 @@ static void fill_in(struct str *out, const struct front_conf *conf)
 			  {"CONNECTIONS", connections},
 			  {"FILES", files},
 			  {"BODY_MAX", body_max},
+			  {"COMMIT_MAX", commit_max},
 			  {"DOMAINS", domains},
 			  {"SERVER_NAMES", names},
 			  {"LISTEN_HUB", hub.data},

@@ -25,7 +25,8 @@ struct front_conf {
 	const char *group;
 	unsigned workers;     /* at most FRONT_WORKERS_MAX */
 	unsigned connections; /* of visitors at once, all workers together */
-	uint64_t body_max;    /* bytes of the longest body that the hub takes */
+	uint64_t body_max;    /* bytes of the longest body that the hub takes … */
+	uint64_t commit_max;  /* … and of a commit, with its files */
 };
 
 /* The route table has 64 rows: old workers may still drain while as many new ones start. */

@@ -521,7 +521,10 @@ REFUSALS = {
     "broken chunks": (400, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
     "trace": (405, b"TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"),
     "connect": (400, b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n"),
-    "long body": (413, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 104857601\r\n\r\n"),
+    "long body": (413, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"),
+    "long commit": (413, b"POST /api/models/a/b/commit/main HTTP/1.1\r\nHost: x\r\nContent-Length: 104857601\r\n\r\n"),
+    "no commit": (413, b"POST /api/models/a/b/commit/../x HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n"),
+    "long chunks": (413, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n" + b"x" * (1 << 21)),
     "long address": (414, b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"),
     "long header": (431, b"GET / HTTP/1.1\r\nHost: x\r\na: " + b"x" * 20000 + b"\r\n\r\n"),
     "many headers": (431, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * 100 + b"\r\n"),
@@ -544,6 +547,18 @@ def test_what_nginx_refuses_looks_like_an_error_of_the_hub(nginx, api, what):
     assert re.fullmatch("Root=1-[0-9a-f]{8}-[0-9a-f]{24}", answer.headers["X-Request-Id"])
     assert answer.headers["Date"] and "Retry-After" not in answer.headers
     assert seen(nginx.hub("/"))["name"] == "api"
+
+
+def test_a_commit_may_be_longer_than_other_bodies(nginx, api):
+    path, body = "/api/models/a/b/commit/main", b"x" * (3 << 20)
+    assert seen(nginx.hub(path, method="PUT", body=body))["body"] == len(body)
+    for path, most in (("/api/models/a/b/commit/main", 100 << 20), ("/api/models/a/b", 1 << 20)):
+        with nginx.connect() as client:
+            client.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {most + 1}\r\n\r\n".encode())
+            answer = http.client.HTTPResponse(client)
+            answer.begin()
+            assert json.loads(answer.read())["error"] == (
+                f"the body is larger than {most} bytes, which are accepted here")
 
 
 def test_an_error_of_nginx_carries_the_id_of_the_client(nginx):

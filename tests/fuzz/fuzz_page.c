@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct call call = {.request = &request, .answer = &answer};
 	struct err err = ERR_INIT;
 
-	if (!query || query - text > PAGE_CURSOR_MAX || strlen(query) > HTTP_TARGET_MAX)
+	if (!query || length > HTTP_TARGET_MAX)
 		return 0;
 	*query++ = '\0';
 	request.query_text = query;

@@ -269,7 +269,8 @@ int main(int argc, char **argv)
 		.group = argv[6],
 		.workers = (unsigned)strtoul(argv[7], NULL, 10),
 		.connections = 4096,
-		.body_max = 100 << 20,
+		.body_max = 1 << 20,
+		.commit_max = 100 << 20,
 	};
 	{
 		owned(free) char *run = mem_format("%s/run", argv[1]);

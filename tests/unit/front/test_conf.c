@@ -41,6 +41,7 @@ static int setup(void **state)
 		.workers = 2,
 		.connections = 100,
 		.body_max = 12345678,
+		.commit_max = 87654321,
 	};
 	*state = fixture;
 	return 0;
@@ -89,6 +90,7 @@ static void fills_in_all_of_the_template(void **state)
 	assert_non_null(strstr(text.data, "worker_processes 2;"));
 	assert_non_null(strstr(text.data, "worker_connections 200;"));
 	assert_non_null(strstr(text.data, "client_max_body_size 12345678;"));
+	assert_non_null(strstr(text.data, "client_max_body_size 87654321;"));
 	assert_non_null(strstr(text.data, "espace_domain localhost hub.espace;"));
 	assert_non_null(strstr(text.data, "server_name *.localhost *.hub.espace;"));
 	assert_non_null(strstr(text.data, routes));
@@ -161,6 +163,9 @@ static void refuses_what_cannot_stand_in_a_configuration(void **state)
 	assert_int_equal(front_conf_write(&bad, &err), -1);
 	bad = good;
 	bad.body_max = 0;
+	assert_int_equal(front_conf_write(&bad, &err), -1);
+	bad = good;
+	bad.commit_max = 0;
 	assert_int_equal(front_conf_write(&bad, &err), -1);
 }
 
