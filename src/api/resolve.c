@@ -10,7 +10,7 @@
 #include "repo/content.h"
 
 /*
- * A file's bytes: B6. Always 200 or 206 from here, never a redirect: every client takes it. Several
+ * A file's bytes: B6. Always from here, never by a redirect: every client takes that. Several
  * ranges at once are answered by the whole file, as RFC 9110 allows.
  */
 
