@@ -6,7 +6,7 @@
 #include "repo/inner.h"
 
 /* What one step costs beside the entries that are looked at, in entries: see struct last_query. */
-enum { COMMIT_WORK = 200, FOLDER_WORK = 20 };
+enum { COMMIT_WORK = 200, FOLDER_WORK = 20, STOPS_WORK = 16 };
 
 /* A path whose commit is sought. All along its way its entry is the same. */
 struct leaf {
@@ -159,6 +159,8 @@ static struct stop *stop_next(struct walk *walk)
 static int stop_of(struct walk *walk, const git_oid *id, const struct stop *child,
 		   struct stop **out, struct err *err)
 {
+	/* There are few, unless somebody has pushed a merge of thousands to keep us busy. */
+	walk->work += (int64_t)(walk->stop_count / STOPS_WORK);
 	for (size_t i = 0; i < walk->stop_count; i++) {
 		*out = walk->stops[i];
 		if (git_oid_equal(&(*out)->id, id))
@@ -223,6 +225,8 @@ static int step(struct walk *walk, struct stop *stop, struct err *err)
 	for (unsigned p = 0; p < parents && stop->leaves > 0; p++) {
 		struct stop *parent;
 
+		if (walk->work >= walk->work_max)
+			return 0; /* what was not compared to all parents is not settled */
 		if (stop_of(walk, git_commit_parent_id(stop->commit, p), stop, &parent, err) < 0)
 			return -1;
 		for (size_t i = 0; i < walk->folder_count; i++)
