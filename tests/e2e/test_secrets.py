@@ -156,12 +156,14 @@ def test_app_gets_them_after_one_restart_and_loses_what_is_deleted(hub, client):
 
 def test_a_planted_secret_is_found_nowhere(hub, new_client, tmp_path):
     name, value = new_space(hub, new_client, "planted"), "hf_" + secrets.token_hex(20)
-    planted = value.encode()
+    planted, at_creation = value.encode(), secrets.token_hex(20)
+    hub.create("planted-at-creation", secrets=[{"key": "PLANTED", "value": at_creation}])
     set_all(new_client, name, value)
     wait_restarted(hub, name)
     assert seen_by_app(hub, name)["secret"] == sha256(value)
 
     # Only what runc reads holds it, on a tmpfs that root alone can enter.
+    assert files_with(hub, at_creation) == []
     for path in files_with(hub, value):
         assert re.fullmatch(rf"{hub.data}/run/bundles/[^/]+/config\.json", path), path
     assert leaks_of_processes(planted) == []
@@ -169,7 +171,8 @@ def test_a_planted_secret_is_found_nowhere(hub, new_client, tmp_path):
         assert planted not in body
     for role in ("hub", "runner"):
         memory = memory_of(process_of(hub, role), tmp_path)
-        assert b"espaced" in memory and memory.count(planted) == 0, role
+        assert b"espaced" in memory, role
+        assert [memory.count(each) for each in (planted, at_creation.encode())] == [0, 0], role
 
     assert hub.call("DELETE", f"/api/spaces/me/{name}/secrets", {"key": "PLANTED"}).status == 200
     hub.wait_stage(name, "RUNNING")
