@@ -29,6 +29,7 @@ struct api_config {
 	struct catalogue *catalogue;     /* kept by reference, as the store is */
 	const struct vault *vault;       /* seals the secrets of new Spaces; kept by reference */
 	const char *domain;              /* Spaces are SLUG.domain; kept by reference */
+	int64_t sleep_min_s;             /* the smallest sleep time that is accepted */
 	const struct hardware *hardware; /* what Spaces can ask for; kept by reference */
 	char *const *templates;          /* full names of Spaces, NULL-terminated; NULL for none */
 	/* A Space's wish has changed: look at it soon. From any thread; must not block. */

@@ -72,7 +72,7 @@ static int read_space(struct call *call, struct plan *plan, struct err *err)
 	    json_get_text(body, "template", &plan->template, err) < 0 ||
 	    read_flavor(call, &setup->flavor, err) < 0 ||
 	    json_get_text(body, "storageTier", &setup->storage, err) < 0 ||
-	    runtime_seconds(body, "sleepTimeSeconds", &setup->sleep_s, err) < 0 ||
+	    runtime_sleep_time(call, body, "sleepTimeSeconds", &setup->sleep_s, err) < 0 ||
 	    json_get_array(body, "secrets", &secrets, err) < 0 ||
 	    json_get_array(body, "variables", &variables, err) < 0 ||
 	    json_get_array(body, "volumes", &volumes, err) < 0)

@@ -72,6 +72,20 @@ int runtime_seconds(const json_t *body, const char *key, int64_t *out, struct er
 	return 0;
 }
 
+int runtime_sleep_time(struct call *call, const json_t *body, const char *key, int64_t *out,
+		       struct err *err)
+{
+	int64_t seconds = *out;
+
+	if (runtime_seconds(body, key, &seconds, err) < 0)
+		return -1;
+	if (seconds > 0 && seconds < call->config->sleep_min_s)
+		return err_set(err, ERR_INVALID, "\"%s\" must be -1, never, or at least %lld", key,
+			       (long long)call->config->sleep_min_s);
+	*out = seconds;
+	return 0;
+}
+
 int call_runtime(struct call *call, struct err *err)
 {
 	return runtime_answer(call, err);

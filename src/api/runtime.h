@@ -23,3 +23,7 @@ must_check int runtime_answer(struct call *call, struct err *err);
 /* Seconds as a number, or as a number in a string, which old command lines send. Missing or null:
  * *out stays. Errors: ERR_INVALID. */
 must_check int runtime_seconds(const json_t *body, const char *key, int64_t *out, struct err *err);
+
+/* A sleep time: -1, or no less than the hub's settings accept. Otherwise as runtime_seconds(). */
+must_check int runtime_sleep_time(struct call *call, const json_t *body, const char *key,
+				  int64_t *out, struct err *err);

@@ -87,7 +87,7 @@ int call_set_hardware(struct call *call, struct err *err)
 
 	if (call_json(call, &body, err) < 0 ||
 	    json_need_text(body, "flavor", &change.text, err) < 0 ||
-	    runtime_seconds(body, "sleepTimeSeconds", &change.seconds, err) < 0 ||
+	    runtime_sleep_time(call, body, "sleepTimeSeconds", &change.seconds, err) < 0 ||
 	    hardware_need(call->config->hardware, change.text, &flavor, err) < 0)
 		return -1;
 	change.text = flavor->name;
@@ -108,11 +108,11 @@ int call_set_sleep(struct call *call, struct err *err)
 	json_t *body;
 
 	if (call_json(call, &body, err) < 0 ||
-	    runtime_seconds(body, "seconds", &change.seconds, err) < 0)
+	    runtime_sleep_time(call, body, "seconds", &change.seconds, err) < 0)
 		return -1;
 	if (change.seconds == 0) /* missing, or nothing to sleep after */
-		return err_set(err, ERR_INVALID, "\"seconds\" must be -1 or at least %d",
-			       SPACE_SLEEP_MIN_S);
+		return err_set(err, ERR_INVALID, "\"seconds\" must be -1, never, or at least %lld",
+			       (long long)call->config->sleep_min_s);
 	detail = mem_format("%lld", (long long)change.seconds);
 	change.detail = detail;
 	return answer_change(call, &change, err);

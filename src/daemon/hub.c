@@ -162,6 +162,7 @@ static int start_api(struct hub *hub, struct err *err)
 				     .catalogue = hub->catalogue,
 				     .dir = hub->config->dir,
 				     .vault = hub->vault,
+				     .sleep_min_s = hub->config->settings->sleep_min_s,
 				     .hardware = hub->hardware,
 				     .templates = hub->config->settings->templates.items,
 				     .domain = hub->config->settings->domain,

@@ -22,7 +22,7 @@ enum {
 	SPACE_FLAVOR_ROOM = 64,
 	SPACE_ERROR_ROOM = 1024,
 	SPACE_SLEEP_DEFAULT_S = 48 * 3600, /* of cpu-basic, and not to be changed there */
-	SPACE_SLEEP_MIN_S = 60,            /* below it a Space would sleep while it still starts */
+	SPACE_SLEEP_MIN_S = 1,             /* what makes sense is said by the setting sleep.min */
 	SPACE_SLEEP_MAX_S = 10 * 365 * 24 * 3600,
 };
 

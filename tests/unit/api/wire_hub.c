@@ -208,6 +208,7 @@ static int run(const char *socket_path, const char *path, int64_t rate, struct e
 	config.catalogue = catalogue;
 	config.vault = vault;
 	config.hardware = hardware;
+	config.sleep_min_s = 60;
 	config.templates = templates;
 	return serve(socket_path, &config, err);
 }

@@ -59,7 +59,6 @@ static void names_the_field_that_is_wrong(void **state)
 	expect_refused(&(struct space_setup){.sdk = NULL}, "sdk must be one of");
 	expect_refused(&(struct space_setup){.sdk = "flask"}, "sdk must be one of");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .storage = "huge"}, "storageTier");
-	expect_refused(&(struct space_setup){.sdk = "gradio", .sleep_s = 30}, "sleepTimeSeconds");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .sleep_s = -2}, "sleepTimeSeconds");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .secrets = no_list}, "secrets");
 	expect_refused(&(struct space_setup){.sdk = "gradio", .secrets = no_value}, "secrets");

@@ -144,7 +144,7 @@ static void has_sleep_times_as_its_hardware(void **state)
 	assert_int_equal(world_get(world, repo.id).sleep_s, 7200); /* stays with the Space */
 	WISH(world, &repo, 1, wish_hardware, "cpu-basic", 60);
 	assert_int_equal(world_get(world, repo.id).sleep_s, SPACE_SLEEP_DEFAULT_S);
-	WISH(world, &repo, -1, wish_sleep, 59);
+	WISH(world, &repo, -1, wish_sleep, 0);
 	WISH(world, &repo, -1, wish_sleep, -2);
 	WISH(world, &repo, -1, wish_hardware, "t4-small", SPACE_SLEEP_MAX_S + 1);
 }
