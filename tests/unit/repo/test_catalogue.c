@@ -271,7 +271,6 @@ static void learns_many(void **state)
 struct asker {
 	struct catalogue *catalogue;
 	atomic_bool stop;
-	atomic_int asked;
 };
 
 /* Nothing that was once there may be missing later. */
@@ -280,15 +279,14 @@ static void *ask(void *arg)
 	struct asker *asker = arg;
 	size_t last = 0;
 
-	while (!atomic_load(&asker->stop)) {
+	do {
 		owned(catalogue_page_done) struct catalogue_page page = {0};
 		struct err err = ERR_INIT;
 
 		rows_ok(catalogue_find(asker->catalogue, &newest, &page, &err), &err);
 		assert_true(page.count >= last);
 		last = page.count;
-		atomic_fetch_add(&asker->asked, 1);
-	}
+	} while (!atomic_load(&asker->stop));
 	return NULL;
 }
 
@@ -314,7 +312,6 @@ static void many_threads_ask_while_one_writes(void **state)
 	atomic_store(&asker.stop, true);
 	for (size_t i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	assert_true(asker.asked > 0);
 }
 
 int main(void)
