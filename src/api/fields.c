@@ -348,7 +348,7 @@ static bool put_sibling(void *arg, const struct git_entry *file)
 	return ++siblings->count < LIMITS_SIBLINGS && !siblings->out->failed;
 }
 
-static int put_siblings(struct fields_entry *entry, struct str *out, struct err *err)
+static int write_siblings(struct fields_entry *entry, struct str *out, struct err *err)
 {
 	struct siblings siblings = {.out = out, .blobs = entry->blobs};
 
@@ -359,6 +359,24 @@ static int put_siblings(struct fields_entry *entry, struct str *out, struct err 
 	    git_walk(entry->git, entry->listing.head, "", true, put_sibling, &siblings, err) < 0)
 		return -1;
 	str_add_char(out, ']');
+	return str_check(out, "the list of files", err);
+}
+
+/* The files of a commit never change: the list is written once, without opening the repository. */
+static int put_siblings(struct fields_entry *entry, struct str *out, struct err *err)
+{
+	struct kept *kept = entry->call->config->kept;
+	owned(free) char *key =
+		mem_format("siblings %s %s %d", entry->repo.hex, entry->listing.head, entry->blobs);
+	owned(kept_unref) struct kept_text *list = kept_find(kept, key);
+	owned(str_done) struct str text = str_new(LIMITS_ANSWER);
+
+	if (!list) {
+		if (write_siblings(entry, &text, err) < 0)
+			return -1;
+		list = kept_put(kept, key, mem_text_n(text.data, text.length), text.length);
+	}
+	str_add_n(out, list->bytes, list->length);
 	return 0;
 }
 
