@@ -20,10 +20,11 @@ class Smoke:
         self.hub = hub
         hub.words("user", "add", "other")
         self.other = hub.words("token", "add", "other", "--role", "write", "--name", "smoke")
+        hub.words("org", "add", "smokers", "--fullname", "All clients", "--member", "me:admin", "--member", "other:read")
 
     def run(self, client, mark, *command, **environment):
         result = client.last_line(*command, timeout=TIMEOUT_S, SMOKE_USER="me", SMOKE_OTHER_TOKEN=self.other,
-                                  SMOKE_MARK=mark, **environment)
+                                  SMOKE_ORG="smokers", SMOKE_MARK=mark, **environment)
         assert not result["failed"], "\n".join(result["failed"].values())
         return result["passed"]
 

@@ -56,9 +56,3 @@ def pages_of_two():
 def semantic_search():
     repo = make("zebrafish", "space", space_sdk="gradio")
     assert repo in ids(api.search_spaces(f"{MARK}-zebrafish", include_non_running=True))
-
-
-@check()
-def people():
-    if VERSION >= (0, 21):
-        assert api.get_user_overview(USER).username == USER

@@ -3,7 +3,7 @@
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.utils import HfHubHTTPError, RepositoryNotFoundError
 
-from smoke import ENDPOINT, USER, VERSION, anonymous, api, check, files, make, name, other, raises
+from smoke import ENDPOINT, MARK, ORG, USER, VERSION, anonymous, api, check, files, make, name, other, raises
 
 
 @check()
@@ -12,6 +12,23 @@ def who_am_i():
     assert me["name"] == USER
     assert me["type"] == "user"
     assert me["auth"]["accessToken"]["role"] == "write"
+
+
+@check()
+def organisations():
+    assert ORG in [org["name"] for org in api.whoami()["orgs"]]
+    repo = f"{ORG}/{MARK}-of-all"
+    api.create_repo(repo, private=True)
+    assert other.model_info(repo).private
+    with raises(HfHubHTTPError, 403):
+        other.upload_file(path_or_fileobj=b"x", path_in_repo="x", repo_id=repo)
+    with raises(RepositoryNotFoundError):
+        anonymous.model_info(repo)
+    if VERSION >= (0, 23):
+        assert {USER, "other"} == {member.username for member in api.list_organization_members(ORG)}
+        assert api.get_user_overview(USER).username == USER
+    if VERSION >= (1, 0):
+        assert api.get_organization_overview(ORG).fullname == "All clients"
 
 
 @check()

@@ -61,6 +61,7 @@ const checks = {
 		const me = await hub.whoAmI(mine);
 		assert.equal(me.name, USER);
 		assert.equal(me.auth.accessToken.role, "write");
+		assert.ok(me.orgs.some((org) => org.name === process.env.SMOKE_ORG));
 		await refused(401, hub.whoAmI({ hubUrl, accessToken: "hf_thisTokenIsNone" }));
 	},
 

@@ -8,6 +8,7 @@ import huggingface_hub
 from huggingface_hub import HfApi
 
 USER = os.environ["SMOKE_USER"]
+ORG = os.environ["SMOKE_ORG"]  # which the user administers and the other may read
 OTHER_TOKEN = os.environ["SMOKE_OTHER_TOKEN"]  # of somebody who owns nothing
 ENDPOINT = os.environ["HF_ENDPOINT"]
 
