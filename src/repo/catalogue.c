@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/mem.h"
+#include "repo/ranks.h"
 #include "repo/repo.h"
 #include "repo/terms.h"
 
@@ -52,7 +53,8 @@ struct catalogue {
 	size_t end;
 	size_t room;
 	struct terms *terms;
-	int64_t seq; /* everything up to here is known */
+	struct ranks *names; /* of entries, by their index */
+	int64_t seq;         /* everything up to here is known */
 };
 
 /* A changed row, read without the lock. */
@@ -75,6 +77,7 @@ struct catalogue *catalogue_new(struct store *store)
 	pthread_rwlockattr_destroy(&attr);
 	catalogue->store = store;
 	catalogue->terms = terms_new();
+	catalogue->names = ranks_new();
 	return catalogue;
 }
 
@@ -88,6 +91,7 @@ void catalogue_free(struct catalogue *catalogue)
 	}
 	free(catalogue->entries);
 	terms_free(catalogue->terms);
+	ranks_free(catalogue->names);
 	pthread_rwlock_destroy(&catalogue->lock);
 	free(catalogue);
 }
@@ -244,6 +248,19 @@ static struct entry *entry_for(struct catalogue *catalogue, int64_t id)
 	return &catalogue->entries[index];
 }
 
+/* Most changes leave the name as it was. NULL: there is no such repository. */
+static void rank_name(struct catalogue *catalogue, size_t id, const char *before, const char *now)
+{
+	if (before && now && strcmp(before, now) == 0) {
+		ranks_replace(catalogue->names, id, now);
+		return;
+	}
+	if (before)
+		ranks_drop(catalogue->names, id);
+	if (now)
+		ranks_add(catalogue->names, id, now);
+}
+
 /* Another thread may have read the same change, or a later one. Takes the texts over. */
 static void apply(struct catalogue *catalogue, struct news *news)
 {
@@ -256,6 +273,7 @@ static void apply(struct catalogue *catalogue, struct news *news)
 		return;
 	*entry = news->entry;
 	news->entry.name = NULL;
+	rank_name(catalogue, (size_t)news->id, old.name, entry->name);
 	if (entry->name) {
 		entry->linked = news->links[0];
 		hold_lines(catalogue, entry, news->tags, false);
@@ -284,6 +302,7 @@ static size_t apply_all(struct catalogue *catalogue, struct news *news)
 	owned(rwlock_unlock) pthread_rwlock_t *held = lock_alone(catalogue);
 	for (; news[count].id != 0; count++)
 		apply(catalogue, &news[count]);
+	ranks_settle(catalogue->names);
 	return count;
 }
 
@@ -311,7 +330,8 @@ struct place {
 /* A question, prepared for many looks. */
 struct look {
 	const struct catalogue_query *query;
-	uint32_t *terms; /* that an entry must have */
+	struct place after; /* where query->after is */
+	uint32_t *terms;    /* that an entry must have */
 	size_t term_count;
 	char **search;        /* in lower case, … */
 	struct sign *signs;   /* … with its sign */
@@ -385,13 +405,20 @@ static void prepare_search(const struct catalogue *catalogue, struct look *look)
 	}
 }
 
+/* The types one after the other, each in the order of its names. */
+static int64_t by_name(int64_t type, int64_t rank)
+{
+	return type * ((int64_t)1 << 32) + rank;
+}
+
 static struct place place_of(const struct catalogue *catalogue, const struct entry *entry,
 			     enum catalogue_order order)
 {
 	int64_t id = entry - catalogue->entries;
 
 	if (order == CATALOGUE_NAME)
-		return (struct place){entry->type, entry->name, id};
+		return (struct place){by_name(entry->type, ranks_of(catalogue->names, (size_t)id)),
+				      entry->name, id};
 	return (struct place){order == CATALOGUE_CREATED ? entry->created_ms : entry->modified_ms,
 			      entry->hex, id};
 }
@@ -403,6 +430,25 @@ static bool is_before(const struct look *look, const struct place *a, const stru
 	if (order == 0)
 		order = strcmp(a->text, b->text);
 	return look->query->descending ? order > 0 : order < 0;
+}
+
+/* A mark gives the type and a name, which may be nobody's by now. */
+static struct place place_after(const struct catalogue *catalogue,
+				const struct catalogue_query *query)
+{
+	const struct catalogue_mark *mark = query->after;
+	int64_t value = mark->value;
+
+	if (query->order != CATALOGUE_NAME)
+		return (struct place){value, mark->text, 0};
+	/* Beyond the types there are, a mark of somebody's own is before or behind all. */
+	if (value < 0 || value > UINT8_MAX)
+		value = value < 0 ? 0 : UINT8_MAX;
+	return (struct place){
+		by_name(value, query->descending
+				       ? (int64_t)ranks_before(catalogue->names, mark->text)
+				       : (int64_t)ranks_up_to(catalogue->names, mark->text) - 1),
+		mark->text, 0};
 }
 
 static bool is_named(const struct catalogue_sight *sight, const char *name)
@@ -511,12 +557,8 @@ static void look_at(const struct catalogue *catalogue, struct look *look, const 
 	if (!entry->name || !is_of_kind(query, entry) || !may_see(&query->sight, entry))
 		return;
 	place = place_of(catalogue, entry, query->order);
-	if (query->after) {
-		const struct place after = {query->after->value, query->after->text, 0};
-
-		if (!is_before(look, &after, &place))
-			return;
-	}
+	if (query->after && !is_before(look, &look->after, &place))
+		return;
 	if (look->count == look->room && !is_before(look, &place, &look->best[0]))
 		return;
 	if (is_asked_for(look, entry))
@@ -537,7 +579,8 @@ static int compare_places(const void *a, const void *b, void *look)
 }
 
 /* One was looked for beyond the limit, to know whether there is more. */
-static void fill_page(struct look *look, struct catalogue_page *out)
+static void fill_page(const struct catalogue *catalogue, struct look *look,
+		      struct catalogue_page *out)
 {
 	size_t limit = look->query->limit;
 
@@ -550,7 +593,9 @@ static void fill_page(struct look *look, struct catalogue_page *out)
 		const struct place *place = &look->best[i];
 
 		found->id = place->id;
-		found->mark.value = place->value;
+		found->mark.value = look->query->order == CATALOGUE_NAME
+					    ? catalogue->entries[place->id].type
+					    : place->value;
 		snprintf(found->mark.text, sizeof(found->mark.text), "%s", place->text);
 	}
 }
@@ -565,9 +610,11 @@ int catalogue_find(struct catalogue *catalogue, const struct catalogue_query *qu
 	look.best = mem_array(look.room, sizeof(*look.best));
 	owned(rwlock_unlock) pthread_rwlock_t *held = lock_shared(catalogue);
 	prepare_search(catalogue, &look);
+	if (query->after)
+		look.after = place_after(catalogue, query);
 	if (find_terms(catalogue, &look))
 		look_at_all(catalogue, &look);
-	fill_page(&look, out);
+	fill_page(catalogue, &look, out);
 	return 0;
 }
 
