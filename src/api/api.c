@@ -9,9 +9,9 @@
 
 /* nginx lets no larger body through to us; streams are commits. */
 #define ROUTE(method, pattern, right, target, body_max, name) \
-	_Static_assert(body_max <= LIMITS_BODY_MOST, "the body of " pattern);
+	_Static_assert((body_max) <= LIMITS_BODY_MOST, "the body of " pattern);
 #define STREAM(method, pattern, right, target, body_max, name) \
-	_Static_assert(body_max <= LIMITS_BODY_COMMIT, "the body of " pattern);
+	_Static_assert((body_max) <= LIMITS_BODY_COMMIT, "the body of " pattern);
 #include "api/routes.def"
 #undef ROUTE
 #undef STREAM

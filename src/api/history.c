@@ -109,7 +109,7 @@ static void add_next(struct call *call, const struct commits_query *query, const
 	owned(free) char *path =
 		mem_format("/api/%s/%s/commits/%s", repo_type_plural(call->repo.type),
 			   call->repo.full_name, commit);
-	owned(free) char *cursor = mem_format("%lld", (long long)(query->cursor + query->limit));
+	owned(free) char *cursor = mem_format("%lld", (long long)query->cursor + query->limit);
 
 	page_next(call, path, cursor);
 }

@@ -44,7 +44,7 @@ void page_next(struct call *call, const char *path, const char *cursor)
 	const char *query = http_query_text(call->request);
 	owned(free) char *encoded = url_encode(cursor, false);
 	/* Three bytes for each one of theirs, at worst. */
-	owned(str_done) struct str url = str_new(4 * HTTP_TARGET_MAX);
+	owned(str_done) struct str url = str_new((size_t)4 * HTTP_TARGET_MAX);
 
 	path = path ? path : http_path(call->request);
 	add_raw(&url, path, strlen(path));

@@ -1,5 +1,6 @@
 #include "base/kept.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -102,6 +103,7 @@ static void drop(struct kept *kept, struct item **place)
 {
 	struct item *item = *place;
 
+	assert(item); /* the one that find_place() was asked for is in its bucket */
 	*place = item->next;
 	leave_line(kept, item);
 	kept->bytes -= cost(item);

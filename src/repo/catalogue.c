@@ -1,5 +1,6 @@
 #include "repo/catalogue.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <pthread.h>
 #include <string.h>
@@ -275,6 +276,7 @@ static void apply(struct catalogue *catalogue, struct news *news)
 	news->entry.name = NULL;
 	rank_name(catalogue, (size_t)news->id, old.name, entry->name);
 	if (entry->name) {
+		assert(news->links); /* read_news() gave it with the name */
 		entry->linked = news->links[0];
 		hold_lines(catalogue, entry, news->tags, false);
 		hold_lines(catalogue, entry, news->links, true);

@@ -114,7 +114,7 @@ static size_t bytes_of(const struct history *history)
 
 static void put_first(struct history_memory *memory, size_t from, struct history *history)
 {
-	memmove(&memory->kept[1], &memory->kept[0], from * sizeof(memory->kept[0]));
+	memmove(&memory->kept[1], &memory->kept[0], from * sizeof(struct history *));
 	memory->kept[0] = history;
 }
 

@@ -1,5 +1,6 @@
 #include "repo/last.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -159,6 +160,8 @@ static struct stop *stop_next(struct walk *walk)
 static int stop_of(struct walk *walk, const git_oid *id, const struct stop *child,
 		   struct stop **out, struct err *err)
 {
+	struct stop *stop = NULL;
+
 	/* There are few, unless somebody has pushed a merge of thousands to keep us busy. */
 	walk->work += (int64_t)(walk->stop_count / STOPS_WORK);
 	for (size_t i = 0; i < walk->stop_count; i++) {
@@ -166,9 +169,11 @@ static int stop_of(struct walk *walk, const git_oid *id, const struct stop *chil
 		if (git_oid_equal(&(*out)->id, id))
 			return 0;
 	}
-	if (stop_new(walk, id, child, out, err) < 0)
+	if (stop_new(walk, id, child, &stop, err) < 0)
 		return -1;
-	stop_add(walk, *out);
+	assert(stop);
+	stop_add(walk, stop);
+	*out = stop;
 	return 0;
 }
 

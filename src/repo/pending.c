@@ -114,7 +114,7 @@ static int on_write(git_odb_backend *backend, const git_oid *id, const void *byt
 	if (pending->count == pending->room) {
 		pending->room = pending->room ? pending->room * 2 : 16;
 		pending->objects =
-			mem_grow(pending->objects, pending->room, sizeof(*pending->objects));
+			mem_grow(pending->objects, pending->room, sizeof(struct object *));
 	}
 	pending->objects[pending->count++] = object;
 	if (!tsearch(object, &pending->by_id, compare_ids))

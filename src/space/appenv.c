@@ -48,15 +48,13 @@ static bool has_name(const char *var, const char *name)
 	return strncmp(var, name, length) == 0 && var[length] == '=';
 }
 
-/* Into memory of the right size at once: what printf() grows leaves pieces of a secret behind. */
+/* Into memory of the right size at once: what asprintf() grows leaves pieces of a secret behind. */
 static char *join(const char *name, const char *value)
 {
-	size_t length = strlen(name);
-	char *var = mem_alloc(length + 1 + strlen(value) + 1);
+	size_t room = strlen(name) + strlen(value) + sizeof("=");
+	char *var = mem_alloc(room);
 
-	memcpy(var, name, length);
-	var[length] = '=';
-	memcpy(var + length + 1, value, strlen(value));
+	snprintf(var, room, "%s=%s", name, value);
 	return var;
 }
 

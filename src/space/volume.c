@@ -1,5 +1,6 @@
 #include "space/volume.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -47,6 +48,7 @@ static int check_texts(const struct volume *volume, struct err *err)
 		if (texts[i] && strlen(texts[i]) > VOLUME_TEXT_MAX)
 			return err_set(err, ERR_TOO_LARGE, "a text of more than %d bytes",
 				       VOLUME_TEXT_MAX);
+	assert(volume->path); /* no volume was read without */
 	if (*volume->path != '/' || !name_path_is_valid(volume->path + 1))
 		return err_set(err, ERR_INVALID, "mountPath must be an absolute path");
 	if (volume->inner && *volume->inner && !name_path_is_valid(volume->inner))
