@@ -11,8 +11,10 @@
  *     rename    the objects into the database, then the value over the reference
  *     sync      the folders of both
  *
- * A journal keeps the order of renames (ext4, XFS, btrfs): a crash before the second sync leaves
- * the old reference, or the new one with all of its objects. What is acknowledged has been synced.
+ * One journal for all renames (ext4, XFS) keeps their order: a crash before the second sync leaves
+ * the old reference, or the new one with all of its objects. On other file systems the folders of
+ * the objects are synced before the reference moves, one wait more. What is acknowledged has been
+ * synced.
  */
 
 /* A reference of a repository, and how it is to move. */

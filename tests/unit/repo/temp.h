@@ -24,6 +24,9 @@ struct temp {
 	char first[GIT_HEX];
 };
 
+/* Where the folders are made; one on another file system, where that matters. */
+static const char *temp_base = "/tmp";
+
 static const struct change_meta temp_meta = {.title = "Change", .author = "me"};
 
 /* Fail the test where something of the set-up fails. */
@@ -39,7 +42,7 @@ static inline int temp_empty(void **state)
 	struct temp *temp = mem_new(struct temp);
 	struct err err = ERR_INIT;
 
-	memcpy(temp->folder, "/tmp/espace-repo-XXXXXX", 24);
+	snprintf(temp->folder, sizeof(temp->folder), "%s/espace-repo-XXXXXX", temp_base);
 	assert_non_null(mkdtemp(temp->folder));
 	snprintf(temp->path, sizeof(temp->path), "%s/r.git", temp->folder);
 	temp_ok(git_init(temp->path, &err), &err);
