@@ -1,7 +1,7 @@
 // The smoke script of @huggingface/hub: the same output as run.py.
 
 import assert from "node:assert/strict";
-import { readFile, mkdtemp } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -187,6 +187,7 @@ const checks = {
 		const folder = await hub.snapshotDownload({ repo, cacheDir, ...mine });
 		assert.equal(await readFile(join(folder, "sub/b.txt"), "utf-8"), "b");
 		assert.equal(await hub.snapshotDownload({ repo, cacheDir, ...mine }), folder);
+		await rm(cacheDir, { recursive: true });
 	},
 
 	async branches() {
