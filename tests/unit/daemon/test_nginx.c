@@ -18,6 +18,8 @@
 #include "base/mem.h"
 #include "daemon/nginx.h"
 
+#include "../scratch_dir.h"
+
 #define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER       "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
 
@@ -25,23 +27,13 @@ static struct datadir dir;
 
 static int set_up(void **state)
 {
-	char place[] = "/tmp/test-nginx-XXXXXX";
-
-	if (!mkdtemp(place))
-		return -1;
-	dir.path = mem_text(place);
-	dir.fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scratch_dir_make(&dir);
 	return mkdirat(dir.fd, "run", 0700);
 }
 
 static int tear_down(void **state)
 {
-	struct err err = ERR_INIT;
-	int result = file_remove_tree(AT_FDCWD, dir.path, &err);
-
-	close(dir.fd);
-	free(dir.path);
-	return result;
+	return scratch_dir_remove(&dir);
 }
 
 /* Any process in nginx's place, as the state file would name it. */

@@ -13,18 +13,15 @@
 #include "base/mem.h"
 #include "runner/beneath.h"
 
+#include "../scratch_dir.h"
+
 #define SPACE "0123456789abcdef01234567"
 
 static struct datadir dir;
 
 static int set_up(void **state)
 {
-	char place[] = "/tmp/test-beneath-XXXXXX";
-
-	if (!mkdtemp(place))
-		return -1;
-	dir.path = mem_text(place);
-	dir.fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scratch_dir_make(&dir);
 	dir.owner = getuid();
 	dir.group = getgid();
 	return mkdirat(dir.fd, "spaces", 0700);
@@ -32,12 +29,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	struct err err = ERR_INIT;
-	int result = file_remove_tree(AT_FDCWD, dir.path, &err);
-
-	close(dir.fd);
-	free(dir.path);
-	return result;
+	return scratch_dir_remove(&dir);
 }
 
 static void no_link_is_followed(void **state)

@@ -13,30 +13,22 @@
 #include "base/mem.h"
 #include "runner/record.h"
 
+#include "../scratch_dir.h"
+
 #define KEY "0123456789abcdef01234567-4"
 
 static struct datadir dir;
 
 static int set_up(void **state)
 {
-	char place[] = "/tmp/test-record-XXXXXX";
-
-	if (!mkdtemp(place))
-		return -1;
-	dir.path = mem_text(place);
-	dir.fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scratch_dir_make(&dir);
 	dir.network = 0x0ad50000;
 	return mkdirat(dir.fd, "run", 0700) < 0 ? -1 : mkdirat(dir.fd, "run/bundles", 0700);
 }
 
 static int tear_down(void **state)
 {
-	struct err err = ERR_INIT;
-	int result = file_remove_tree(AT_FDCWD, dir.path, &err);
-
-	close(dir.fd);
-	free(dir.path);
-	return result;
+	return scratch_dir_remove(&dir);
 }
 
 static struct record full_record(void)

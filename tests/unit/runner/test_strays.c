@@ -16,6 +16,8 @@
 #include "base/proc.h"
 #include "runner/strays.h"
 
+#include "../scratch_dir.h"
+
 #define KEY   "0123456789abcdef01234567-4"
 #define OTHER "0123456789abcdef01234567-5"
 
@@ -26,23 +28,13 @@ static struct datadir dir;
 
 static int set_up(void **state)
 {
-	char place[] = "/tmp/test-strays-XXXXXX";
-
-	if (!mkdtemp(place))
-		return -1;
-	dir.path = mem_text(place);
-	dir.fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scratch_dir_make(&dir);
 	return symlinkat(PATIENT, dir.fd, "conmon") < 0 ? -1 : symlinkat(PATIENT, dir.fd, "runc");
 }
 
 static int tear_down(void **state)
 {
-	struct err err = ERR_INIT;
-	int result = file_remove_tree(AT_FDCWD, dir.path, &err);
-
-	close(dir.fd);
-	free(dir.path);
-	return result;
+	return scratch_dir_remove(&dir);
 }
 
 /* A process that is called like a monitor, or like runc, with a key and a folder. */
