@@ -92,20 +92,24 @@ void str_add_char(struct str *str, char c)
 
 void str_addf(struct str *str, const char *format, ...)
 {
+	size_t left = str->room ? str->room - str->length : 0;
 	va_list args;
 
 	va_start(args, format);
-	int length = vsnprintf(NULL, 0, format, args);
+	int length = vsnprintf(left ? str->data + str->length : NULL, left, format, args);
 	va_end(args);
-	if (length < 0) {
+	if (length > 0 && (size_t)length >= left && reserve(str, (size_t)length)) {
+		va_start(args, format);
+		vsnprintf(str->data + str->length, (size_t)length + 1, format, args);
+		va_end(args);
+	}
+	/* What does not fit into the limit is not there at all. */
+	if (length < 0 || str->failed || (size_t)length > str->max - str->length) {
 		str->failed = true;
+		if (str->room)
+			str->data[str->length] = '\0';
 		return;
 	}
-	if (!length || !reserve(str, (size_t)length))
-		return;
-	va_start(args, format);
-	vsnprintf(str->data + str->length, (size_t)length + 1, format, args);
-	va_end(args);
 	str->length += (size_t)length;
 }
 
