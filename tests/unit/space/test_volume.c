@@ -93,8 +93,8 @@ static void refuses_what_is_no_volume(void **state)
 		"[{\"source\":\"a/b\",\"mountPath\":\"/x\",\"path\":\"../y\"}]",
 		"[{\"source\":\"a/b\",\"mountPath\":\"/x\",\"type\":\"disk\"}]",
 		"[{\"source\":\"a/b\",\"mountPath\":\"/x\",\"readOnly\":1}]",
-		"[{\"source\":\"a/b\",\"mountPath\":\"/x\"},{\"source\":\"c/d\",\"mountPath\":\"/"
-		"x\"}]",
+		("[{\"source\":\"a/b\",\"mountPath\":\"/x\"},"
+		 "{\"source\":\"c/d\",\"mountPath\":\"/x\"}]"),
 	};
 	struct err err = ERR_INIT;
 
