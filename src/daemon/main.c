@@ -3,6 +3,7 @@
 
 #include "base/datadir.h"
 #include "base/log.h"
+#include "daemon/check/checkup.h"
 #include "daemon/hardware_file.h"
 #include "daemon/keeper.h"
 #include "daemon/machine.h"
@@ -43,6 +44,7 @@ static void print_help(void)
 	      "            [--scope repo.read|repo.write:NS[/NAME]]...\n"
 	      "  token revoke USER NAME\n"
 	      "  prepare                           make the base system of Spaces now\n"
+	      "  check [--repair]                  find what is damaged; mend what is safe\n"
 	      "  stop                              end everything of DIR\n"
 	      "\n"
 	      "Settings, in DIR/espace.conf or as options (sleep.min = --sleep-min):\n",
@@ -67,18 +69,21 @@ static int store_word(const struct options *options,
 	return word(store, options->rest_count - 1, options->rest + 1, stdout, err);
 }
 
+/* 0 done, 1 done and its answer is no, -1 failed. */
 static int run_word(const struct options *options, struct err *err)
 {
 	static const struct {
 		const char *name;
 		int (*plain)(const struct options *options, struct err *err);
+		int (*with_words)(const struct options *options, struct err *err);
 		int (*with_store)(struct store *store, int argc, char **argv, FILE *out,
 				  struct err *err);
 	} words[] = {
-		{"init", machine_init, NULL}, {"prepare", machine_prepare, NULL},
-		{"stop", machine_stop, NULL}, {"user", NULL, words_user},
-		{"org", NULL, words_org},     {"token", NULL, words_token},
-		{"@hub", run_role_hub, NULL}, {"@runner", run_role_runner, NULL},
+		{"init", .plain = machine_init},       {"prepare", .plain = machine_prepare},
+		{"stop", .plain = machine_stop},       {"@hub", .plain = run_role_hub},
+		{"@runner", .plain = run_role_runner}, {"check", .with_words = checkup_word},
+		{"user", .with_store = words_user},    {"org", .with_store = words_org},
+		{"token", .with_store = words_token},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -86,6 +91,8 @@ static int run_word(const struct options *options, struct err *err)
 			continue;
 		if (words[i].with_store)
 			return store_word(options, words[i].with_store, err);
+		if (words[i].with_words)
+			return words[i].with_words(options, err);
 		if (options->rest_count > 1)
 			return err_set(err, ERR_INVALID, "%s takes no further words",
 				       words[i].name);
@@ -151,9 +158,12 @@ int main(int argc, char **argv)
 	owned(options_done) struct options options = {0};
 	struct err err = ERR_INIT;
 
-	if (!options_parse(argc, argv, &options, &err) && !set_log(&options, &err) &&
-	    !run(&options, &err))
-		return 0;
+	if (!options_parse(argc, argv, &options, &err) && !set_log(&options, &err)) {
+		int result = run(&options, &err);
+
+		if (result >= 0)
+			return result > 0 ? EXIT_FAILED : 0;
+	}
 	fprintf(stderr, "espaced: %s\n", err.text);
 	return exit_status(err.kind);
 }

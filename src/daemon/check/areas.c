@@ -1,0 +1,9 @@
+#include "daemon/check/checkup.h"
+
+/* An area that uses checkup->store comes behind the database's. */
+const struct checkup_area checkup_areas[] = {
+	{"machine", CHECKUP_AS_OWNER, checkup_machine},
+	{"database", CHECKUP_AS_OWNER, checkup_database},
+	{"rows", CHECKUP_AS_OWNER, checkup_rows},
+	{0},
+};
