@@ -17,14 +17,17 @@
 #undef STREAM
 
 static const struct call_row rows[] = {
+#define ROW(method, pattern, right, target, body_max, name, stream) \
+	{HTTP_##method, pattern,     AUTH_##right, TARGET_##target, \
+	 body_max,      call_##name, stream,       #method " " pattern},
 #define ROUTE(method, pattern, right, target, body_max, name) \
-	{HTTP_##method, pattern, AUTH_##right, TARGET_##target, body_max, call_##name, NULL},
-#define STREAM(method, pattern, right, target, body_max, name)              \
-	{HTTP_##method, pattern,     AUTH_##right,         TARGET_##target, \
-	 body_max,      call_##name, &call_##name##_stream},
+	ROW(method, pattern, right, target, body_max, name, NULL)
+#define STREAM(method, pattern, right, target, body_max, name) \
+	ROW(method, pattern, right, target, body_max, name, &call_##name##_stream)
 #include "api/routes.def"
 #undef ROUTE
 #undef STREAM
+#undef ROW
 };
 
 enum { ROW_COUNT = sizeof(rows) / sizeof(rows[0]) };

@@ -1,5 +1,6 @@
 #include "api/call.h"
 
+#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
 
@@ -322,19 +323,42 @@ int call_change(struct call *call, struct store_tx **out, struct err *err)
 	return 0;
 }
 
+/* What a header says, as far as it is harmless wherever it is shown. */
+static void copy_plain(const char *text, char *out, size_t room)
+{
+	size_t length = 0;
+
+	for (; text && *text && length + 1 < room; text++)
+		out[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
+	out[length] = '\0';
+}
+
 int call_audit(struct call *call, struct store_tx *tx, const char *action, const char *detail,
 	       struct err *err)
 {
 	owned(free) char *target =
 		mem_format("%s/%s", repo_type_plural(call->repo.type), call->repo.full_name);
-	const struct audit_entry entry = {
+	char address[INET6_ADDRSTRLEN];
+	char agent[AUDIT_AGENT_MAX + 1];
+	const struct audit_who who = {
 		.actor_id = call->actor.user_id,
+		.actor = call->actor.name,
 		.token_id = call->actor.token_id,
+		.token = call->actor.token_name,
+		.address = address,
+		.via = call->row->title,
+		.request = http_request_id(call->request),
+		.agent = agent,
+	};
+	const struct audit_entry entry = {
+		.who = &who,
 		.action = action,
 		.target = target,
 		.detail = detail,
 	};
 
+	copy_plain(http_header(call->request, "X-Forwarded-For"), address, sizeof(address));
+	copy_plain(http_header(call->request, "User-Agent"), agent, sizeof(agent));
 	return audit_add(store_tx_db(tx), &entry, err);
 }
 

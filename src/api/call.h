@@ -53,6 +53,7 @@ struct call_row {
 	uint64_t body_max;
 	int (*handle)(struct call *call, struct err *err);
 	const struct call_stream *stream; /* NULL: the body is collected */
+	const char *title;                /* "POST /api/repos/create", for the audit */
 };
 
 struct call {

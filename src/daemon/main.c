@@ -1,8 +1,10 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/datadir.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "daemon/check/checkup.h"
 #include "daemon/hardware_file.h"
 #include "daemon/keeper.h"
@@ -11,6 +13,7 @@
 #include "daemon/owner.h"
 #include "daemon/run_role.h"
 #include "daemon/words/words.h"
+#include "store/audit.h"
 #include "store/store.h"
 
 /* Exit statuses of the words (design 2): 2 for bad input, 3 where something else has the name. */
@@ -52,6 +55,17 @@ static void print_help(void)
 	settings_help(stdout);
 }
 
+/* "add" of "user add NAME"; NULL where a name or an option follows at once. */
+static const char *second_word(const struct options *options)
+{
+	static const char *const seconds[] = {"add", "member", "revoke"};
+
+	for (size_t i = 0; options->rest_count > 1 && i < sizeof(seconds) / sizeof(seconds[0]); i++)
+		if (strcmp(options->rest[1], seconds[i]) == 0)
+			return seconds[i];
+	return NULL;
+}
+
 static int store_word(const struct options *options,
 		      int (*word)(struct store *store, int argc, char **argv, FILE *out,
 				  struct err *err),
@@ -60,12 +74,22 @@ static int store_word(const struct options *options,
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 	owned(store_close) struct store *store = NULL;
 	owned(free) char *path = NULL;
+	owned(free) char *via = NULL;
+	const char *second = second_word(options);
+	struct audit_who who;
+	char caller[32];
 
+	/* Before it becomes the owner's. */
+	snprintf(caller, sizeof(caller), "uid %lu", (unsigned long)getuid());
 	if (owner_become(options->data, err) < 0 || datadir_open(options->data, &dir, err) < 0)
 		return -1;
 	path = datadir_path(&dir, "espace.db");
 	if (store_open(path, &store, err) < 0)
 		return -1;
+	via = mem_format("espaced %s%s%s", options->rest[0], second ? " " : "",
+			 second ? second : "");
+	who = (struct audit_who){.actor = caller, .address = "local", .via = via};
+	store_sign(store, &who);
 	return word(store, options->rest_count - 1, options->rest + 1, stdout, err);
 }
 

@@ -31,7 +31,8 @@ struct connection_slot {
 
 struct store_db {
 	sqlite3 *sqlite;
-	struct store_db *next;    /* in the list of those that nobody has borrowed */
+	const struct audit_who *signer; /* store_sign() */
+	struct store_db *next;          /* in the list of those that nobody has borrowed */
 	struct store_query *open; /* statements that their users have not ended, see statement.c */
 	/*
 	 * Why there is no transaction (any more). SQLite drops it by itself in the middle of a

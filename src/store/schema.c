@@ -3,7 +3,28 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "base/hash.h"
 #include "store/connection.h"
+
+/* For a step that hashes; SQLite has none of its own. */
+static void sha256(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	char hex[HASH_HEX];
+
+	assert(count == 1);
+	const void *bytes = sqlite3_value_blob(values[0]);
+	hash_hex(bytes ? bytes : "", (size_t)sqlite3_value_bytes(values[0]), hex);
+	sqlite3_result_text(context, hex, HASH_HEX - 1, SQLITE_TRANSIENT);
+}
+
+static int add_functions(struct store_db *db, struct err *err)
+{
+	int code = sqlite3_create_function_v2(
+		db->sqlite, "sha256", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY,
+		NULL, sha256, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : connection_fail(db, code, sqlite3_errmsg(db->sqlite), err);
+}
 
 static int read_version(struct store_db *db, int64_t *out, struct err *err)
 {
@@ -66,7 +87,8 @@ int schema_update(struct store_db *db, struct err *err)
 
 	while (schema_steps[known])
 		known++;
-	if (read_version(db, &version, err) < 0 || check_version(version, known, err) < 0)
+	if (read_version(db, &version, err) < 0 || check_version(version, known, err) < 0 ||
+	    add_functions(db, err) < 0)
 		return -1;
 	for (; version < known; version++)
 		if (take_step_alone(db, known, err) < 0)

@@ -57,6 +57,11 @@ void store_close(struct store *store)
 	free(store);
 }
 
+void store_sign(struct store *store, const struct audit_who *who)
+{
+	writer_sign(store->writer, who);
+}
+
 /* A connection that lies ready, or NULL. Counts the loan in any case. */
 static struct store_db *borrow(struct store *store)
 {

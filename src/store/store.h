@@ -36,6 +36,13 @@ struct store_query;
  * compiled in). Errors: ERR_INVALID for a database that a newer program has made.
  */
 must_check int store_open(const char *path, struct store **out, struct err *err);
+/*
+ * Whose changes those are that name nobody in the audit (audit.h), borrowed: words of
+ * administration sign with who calls them. Nobody: the hub itself. Before the first transaction.
+ */
+struct audit_who;
+void store_sign(struct store *store, const struct audit_who *who);
+
 /* Nothing may be borrowed any more. */
 void store_close(struct store *store);
 DEFINE_OWNED(struct store *, store_close);

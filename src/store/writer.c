@@ -82,6 +82,11 @@ void writer_close(struct writer *writer)
 	free(writer);
 }
 
+void writer_sign(struct writer *writer, const struct audit_who *who)
+{
+	writer->db->signer = who;
+}
+
 unsigned writer_waiting(struct writer *writer)
 {
 	owned(unlock) struct lock *held = lock(&writer->lock);

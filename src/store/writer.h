@@ -15,5 +15,7 @@ must_check int writer_open(const char *path, struct writer **out, struct err *er
 void writer_close(struct writer *writer);
 DEFINE_OWNED(struct writer *, writer_close);
 
+void writer_sign(struct writer *writer, const struct audit_who *who);
+
 must_check int writer_begin(struct writer *writer, struct store_tx **out, struct err *err);
 unsigned writer_waiting(struct writer *writer);

@@ -42,6 +42,21 @@ def test_each_change_is_written_down(hub, rows):
     ]
 
 
+def test_a_row_says_from_where_and_how(hub):
+    headers = {"X-Forwarded-For": "2001:db8::1", "User-Agent": "unknown/None; \x1b[31m " + "x" * 300}
+    answer = hub.call("POST", "/api/repos/create", "me", {"name": "located"}, headers)
+    assert answer.status == 200
+    store = sqlite3.connect(f"file:{hub.data}/espace.db?mode=ro", uri=True)
+    try:
+        row = store.execute("SELECT actor, token, address, via, request, agent FROM audit"
+                            " WHERE target = 'models/me/located'").fetchone()
+    finally:
+        store.close()
+    assert row[:4] == ("me", "hf_me", "2001:db8::1", "POST /api/repos/create")
+    assert row[4] == answer.headers["X-Request-Id"]
+    assert row[5] == ("unknown/None; ?[31m " + "x" * 300)[:200]
+
+
 def test_each_reference_is_written_down(hub, rows):
     repo = {"name": "referred", "organization": "acme"}
     assert hub.call("POST", "/api/repos/create", "writer", repo).status == 200

@@ -138,13 +138,13 @@ static void rows_and_ids_are_counted(void **state)
 	struct store_db *db = store_tx_db(tx);
 	for (int i = 1; i <= 3; i++) {
 		owned(store_query_end) struct store_query *q = store_query(
-			db, "INSERT INTO audit (at_ms, actor_id, token_id, action, target) "
-			    "VALUES (0, 0, 0, 'a', 'b')");
+			db, "INSERT INTO ledger (repo_id, run_key, flavor, from_ms, from_mono) "
+			    "VALUES (0, 'a', 'b', 0, 0)");
 		assert_ok(store_step(q, &err));
 		assert_int_equal(store_last_id(db), i);
 	}
 	owned(store_query_end) struct store_query *q =
-		store_query(db, "UPDATE audit SET action = 'c' WHERE id > 1");
+		store_query(db, "UPDATE ledger SET flavor = 'c' WHERE id > 1");
 	assert_ok(store_step(q, &err));
 	assert_int_equal(store_changes(db), 2);
 }
