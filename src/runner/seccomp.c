@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 
 #include "base/file.h"
@@ -23,12 +25,16 @@ static const struct machine {
 	{"aarch64", "SCMP_ARCH_AARCH64", {"arm64", "arm", NULL}},
 };
 
-/* Refused although the profile allows them: EPERM, as the kernel says to those without the right.
+/*
+ * Refused although the profile allows them: EPERM, as the kernel says to those without the right.
+ * Mounts, namespaces, keys; the machine's own log (syslog), which holds what concerns others; and
+ * reboot.
  */
 static const char *const refused[] = {
-	"mount",   "umount",  "umount2",     "pivot_root",    "unshare",    "setns",
-	"keyctl",  "add_key", "request_key", "open_tree",     "move_mount", "fsopen",
-	"fsmount", "fspick",  "fsconfig",    "mount_setattr", NULL,
+	"mount",      "umount",        "umount2", "pivot_root", "open_tree",
+	"move_mount", "mount_setattr", "fsopen",  "fsmount",    "fspick",
+	"fsconfig",   "unshare",       "setns",   "add_key",    "keyctl",
+	"syslog",     "request_key",   "reboot",  NULL,
 };
 
 /*
@@ -36,8 +42,20 @@ static const char *const refused[] = {
  * the structure that clone3() points to.
  */
 static const char *const unknown[] = {
-	"clone", "clone3", "io_uring_setup", "io_uring_enter", "io_uring_register", NULL,
+	"clone",
+	"clone3",
+	"socket",
+	"socketcall",
+	"io_uring_setup",
+	"io_uring_enter",
+	"io_uring_register",
+	NULL,
 };
+
+/* Kinds of sockets that an app needs (socket.h): all others are large, rarely used parts of the
+ * kernel, and AF_VSOCK leads to the host of a virtual machine. */
+static const int families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
+enum { FAMILY_LAST = AF_NETLINK };
 
 /* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET (sched.h). */
 enum { CLONE_NEW_FLAGS = 0x7e020000 };
@@ -46,6 +64,14 @@ static bool is_in(const char *const *list, const char *name)
 {
 	for (; *list; list++)
 		if (strcmp(*list, name) == 0)
+			return true;
+	return false;
+}
+
+static bool is_allowed_family(int family)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (families[i] == family)
 			return true;
 	return false;
 }
@@ -107,6 +133,42 @@ static void add_rule(json_t *rules, const json_t *rule)
 	json_array_append_new(rules, copy);
 }
 
+static void add_refusal(json_t *rules, json_t *args, int number)
+{
+	json_array_append_new(rules, json_pack("{s[s], ss, si, so}", "names", "socket", "action",
+					       "SCMP_ACT_ERRNO", "errnoRet", number, "args", args));
+}
+
+static json_t *argument(int index, int64_t value, const char *op)
+{
+	return json_pack("{si, sI, ss}", "index", index, "value", (json_int_t)value, "op", op);
+}
+
+/*
+ * A filter can't say "none of these", so each refused family below the last is named. Netlink is
+ * for reading one's own addresses and routes; its other protocols are for administrators.
+ */
+static void add_socket_rules(json_t *rules)
+{
+	for (int family = 0; family <= FAMILY_LAST; family++) {
+		json_t *args = json_pack("[o]", argument(0, family, "SCMP_CMP_EQ"));
+
+		if (!is_allowed_family(family)) {
+			add_refusal(rules, args, EAFNOSUPPORT);
+			continue;
+		}
+		if (family == AF_NETLINK)
+			json_array_append_new(args, argument(2, NETLINK_ROUTE, "SCMP_CMP_EQ"));
+		json_array_append_new(rules, json_pack("{s[s], ss, so}", "names", "socket",
+						       "action", "SCMP_ACT_ALLOW", "args", args));
+	}
+	add_refusal(rules, json_pack("[o]", argument(0, FAMILY_LAST, "SCMP_CMP_GT")), EAFNOSUPPORT);
+	add_refusal(rules,
+		    json_pack("[o, o]", argument(0, AF_NETLINK, "SCMP_CMP_EQ"),
+			      argument(2, NETLINK_ROUTE, "SCMP_CMP_NE")),
+		    EPROTONOSUPPORT);
+}
+
 static void add_own_rules(json_t *rules)
 {
 	json_t *names = json_array();
@@ -119,21 +181,7 @@ static void add_own_rules(json_t *rules)
 					       "action", "SCMP_ACT_ALLOW", "args", "index", 0,
 					       "value", (json_int_t)CLONE_NEW_FLAGS, "valueTwo",
 					       (json_int_t)0, "op", "SCMP_CMP_MASKED_EQ"));
-}
-
-static json_t *architectures(const json_t *profile, const char *architecture)
-{
-	json_t *list = json_pack("[s]", architecture);
-	size_t i;
-	json_t *entry;
-
-	json_array_foreach (json_object_get(profile, "archMap"), i, entry) {
-		const char *name = json_string_value(json_object_get(entry, "architecture"));
-
-		if (name && strcmp(name, architecture) == 0)
-			json_array_extend(list, json_object_get(entry, "subArchitectures"));
-	}
-	return list;
+	add_socket_rules(rules);
 }
 
 static const struct machine *find_machine(const char *architecture)
@@ -161,9 +209,9 @@ int seccomp_convert(const json_t *profile, const char *architecture, json_t **ou
 		if (fits(rule, machine))
 			add_rule(rules, rule);
 	add_own_rules(rules);
-	*out = json_pack("{ss, si, so, so}", "defaultAction", "SCMP_ACT_ERRNO", "defaultErrnoRet",
-			 ENOSYS, "architectures", architectures(profile, architecture), "syscalls",
-			 rules);
+	/* The native one alone: calls of 32-bit programs, and of x32, end who makes them. */
+	*out = json_pack("{ss, si, s[s], so}", "defaultAction", "SCMP_ACT_ERRNO", "defaultErrnoRet",
+			 ENOSYS, "architectures", architecture, "syscalls", rules);
 	return 0;
 }
 

@@ -8,7 +8,8 @@
 /*
  * The filter of system calls for runs: the profile of Debian's package
  * golang-github-containers-common, converted to runc's form for a process without capabilities, and
- * tightened: no mounts, no namespaces, no keys, no io_uring, whatever a user namespace would allow.
+ * tightened: no mounts, no namespaces, no keys, no io_uring, whatever a user namespace would allow;
+ * sockets of the usual families only; and calls of the machine's native kind only.
  */
 
 /* Read the machine's profile and convert it. For json_decref(). */
