@@ -24,6 +24,7 @@ enum {
 	CPU_SHARES_MAX = 262144, /* cgroup-v1/sched-design-CFS */
 	ADDRESS_ROOM = 16,
 	HOSTNAME_ROOM = 24,
+	SOCKET_MEMORY_PART = 8, /* of the memory limit, for buffers of sockets on top of it */
 };
 
 static const char *address_text(uint32_t address, char out[static ADDRESS_ROOM])
@@ -111,7 +112,10 @@ static const struct mount_row system_mounts[] = {
 	 "devpts",
 	 "devpts",
 	 {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
-	{"/dev/shm", "tmpfs", "shm", {"nosuid", "noexec", "nodev", "mode=1777", "size=256m"}},
+	{"/dev/shm",
+	 "tmpfs",
+	 "shm",
+	 {"nosuid", "noexec", "nodev", "mode=1777", "size=256m", "nr_inodes=64k"}},
 	{"/dev/mqueue", "mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
 	{"/run/espace-init", "bind", "init", {"bind", "ro", "nosuid", "nodev"}},
 	{"/etc/hosts", "bind", "hosts", {"bind", "ro", "nosuid", "nodev", "noexec"}},
@@ -121,7 +125,7 @@ static const struct mount_row system_mounts[] = {
 
 /* A build's /tmp is on the bounded disk instead: source builds need more than memory. */
 static const struct mount_row app_mounts[] = {
-	{"/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=1g"}},
+	{"/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=1g", "nr_inodes=256k"}},
 };
 
 static const struct mount_row build_mounts[] = {
@@ -181,6 +185,10 @@ static json_t *resources(const struct engine_limits *wanted)
 	/* Memory plus swap: nothing is gained by swapping while awake. */
 	if (cgroup_counts_swap())
 		json_object_set_new(limit, "swap", json_integer(memory));
+	/* Version 1 counts the kernel's buffers of sockets apart: they would be out of all limits.
+	 */
+	if (cgroup_counts_sockets())
+		json_object_set_new(limit, "kernelTCP", json_integer(memory / SOCKET_MEMORY_PART));
 	return json_pack("{s[{sb, ss}], so, s{sI, si, sI}, s{sI}}", "devices", "allow", 0, "access",
 			 "rwm", "memory", limit, "cpu", "quota", quota, "period", CPU_PERIOD_US,
 			 "shares", shares < CPU_SHARES_MAX ? shares : (json_int_t)CPU_SHARES_MAX,
@@ -191,9 +199,22 @@ static json_t *linux_part(const struct datadir *dir, const struct engine_spec *s
 			  const json_t *seccomp)
 {
 	static const char *const masked[] = {
-		"/proc/acpi",          "/proc/asound",     "/proc/kcore",       "/proc/keys",
-		"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
-		"/proc/scsi",          "/sys/firmware",    "/sys/dev/block",    NULL};
+		"/proc/acpi",
+		"/proc/asound",
+		"/proc/interrupts", /* when others type, and compute */
+		"/proc/kcore",
+		"/proc/key-users",
+		"/proc/keys",
+		"/proc/kmsg",
+		"/proc/latency_stats",
+		"/proc/sched_debug",
+		"/proc/scsi",
+		"/proc/timer_list",
+		"/proc/timer_stats",
+		"/sys/dev/block",
+		"/sys/devices/virtual/powercap", /* tells what others compute */
+		"/sys/firmware",
+		NULL};
 	static const char *const read_only[] = {
 		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL};
 	owned(free) char *path = mem_format("/espace-%s/%s", dir->instance, spec->key);

@@ -35,6 +35,11 @@ bool cgroup_counts_swap(void)
 	return is_v2() || file_exists(AT_FDCWD, ROOT "/memory/memory.memsw.limit_in_bytes");
 }
 
+bool cgroup_counts_sockets(void)
+{
+	return file_exists(AT_FDCWD, ROOT "/memory/memory.kmem.tcp.limit_in_bytes");
+}
+
 /* The folder of a run in a hierarchy of v1 (NULL for v2). For free(). */
 static char *folder_of(const struct datadir *dir, const char *hierarchy, const char *key)
 {
