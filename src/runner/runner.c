@@ -16,6 +16,7 @@
 #include "runner/basesystem.h"
 #include "runner/check.h"
 #include "runner/container.h"
+#include "runner/firewall.h"
 #include "runner/fleet.h"
 #include "runner/network.h"
 #include "runner/pool.h"
@@ -193,6 +194,22 @@ static void on_message(void *arg, const void *bytes, size_t length)
 	reply(runner, request.id, request.session, result < 0 ? &err : NULL);
 }
 
+/* Of no consequence for the start: whoever wants Spaces to reach something will look at the log. */
+static void warn_firewall(void *arg, const struct firewall_finding *finding)
+{
+	(void)arg;
+	log_warn("runner.firewall", "drops=%s chain=\"%s\" repair=\"%s\"", finding->hook,
+		 finding->chain, finding->repair);
+}
+
+static void look_for_firewalls(const struct datadir *dir)
+{
+	struct err err = ERR_INIT;
+
+	if (firewall_look(dir, warn_firewall, NULL, &err) < 0)
+		log_warn("runner.firewall", "error=%s", err.text);
+}
+
 static void quit(void *arg)
 {
 	struct runner *runner = arg;
@@ -276,6 +293,7 @@ static int start(struct runner *runner, struct err *err)
 	    link_new(runner->loop, config->hub_fd, &events, &runner->link, err) < 0)
 		return err_in(err, "runner");
 	send_hello(runner);
+	look_for_firewalls(config->dir);
 	return 0;
 }
 
