@@ -49,6 +49,9 @@ static int choose_listens(struct door *door, const struct settings *settings, st
 
 	if (door_port(settings, &port, err) < 0)
 		return -1;
+	if (settings->listen.count >= LISTEN_MAX) /* one place is the gateway's */
+		return err_set(err, ERR_TOO_LARGE, "listen: more than %d addresses",
+			       LISTEN_MAX - 1);
 	for (size_t i = 0; i < settings->listen.count; i++) {
 		struct listen_address *address = &door->listens[door->listen_count];
 

@@ -139,6 +139,7 @@ static int start_loop(struct hub *hub, struct err *err)
 					 .memory_bytes = (uint64_t)BUILD_MEMORY_MIB * MIB,
 					 .pids = BUILD_PIDS,
 					 .disk_bytes = (uint64_t)BUILD_DISK_GIB * 1024 * MIB},
+			.closed = (const char *const *)settings->network_closed.items,
 			.make_engine = make_engine,
 		},
 		&hub->loop, err);

@@ -1,11 +1,20 @@
 #include "daemon/run_role.h"
 
+#include <string.h>
+
 #include "daemon/door.h"
 #include "daemon/exe.h"
 #include "daemon/hub.h"
 #include "daemon/role.h"
 
 #define INIT_PROGRAM "/usr/bin/catatonit"
+
+static enum network_egress egress_of(const char *word)
+{
+	if (strcmp(word, "all") == 0)
+		return NETWORK_EGRESS_ALL;
+	return strcmp(word, "none") == 0 ? NETWORK_EGRESS_NONE : NETWORK_EGRESS_PUBLIC;
+}
 
 int run_role_configure(const struct settings *settings, const struct datadir *dir,
 		       struct run_role_setup *out, struct err *err)
@@ -15,7 +24,7 @@ int run_role_configure(const struct settings *settings, const struct datadir *di
 			   .lifeline_fd = -1,
 			   .dir = dir,
 			   .init_path = INIT_PROGRAM,
-			   .egress = settings->network_egress,
+			   .egress = egress_of(settings->network_egress),
 			   .allow = (const char *const *)settings->network_allow.items}};
 
 	if (door_port(settings, &setup.config.hub_port, err) < 0 ||

@@ -6,7 +6,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-enum setting_type { SETTING_LIST_TYPE, SETTING_TEXT_TYPE, SETTING_INT_TYPE, SETTING_BOOL_TYPE };
+enum setting_type {
+	SETTING_LIST_TYPE,
+	SETTING_TEXT_TYPE,
+	SETTING_CHOICE_TYPE,
+	SETTING_INT_TYPE,
+	SETTING_BOOL_TYPE,
+};
 
 struct setting_row {
 	enum setting_type type;
@@ -15,7 +21,7 @@ struct setting_row {
 	const char *initial; /* as text */
 	int64_t least;
 	int64_t most;
-	const char *unit;
+	const char *unit; /* of a choice: its words */
 	const char *sentence;
 };
 
@@ -23,6 +29,15 @@ struct setting_row {
 	{SETTING_LIST_TYPE, offsetof(struct settings, field), name, initial, 0, 0, "", sentence},
 #define SETTING_TEXT(field, name, initial, sentence) \
 	{SETTING_TEXT_TYPE, offsetof(struct settings, field), name, initial, 0, 0, "", sentence},
+#define SETTING_CHOICE(field, name, initial, words, sentence) \
+	{SETTING_CHOICE_TYPE,                                 \
+	 offsetof(struct settings, field),                    \
+	 name,                                                \
+	 initial,                                             \
+	 0,                                                   \
+	 0,                                                   \
+	 words,                                               \
+	 sentence},
 #define SETTING_INT(field, name, initial, least, most, unit, sentence)                          \
 	{SETTING_INT_TYPE, offsetof(struct settings, field), name, #initial, least, most, unit, \
 	 sentence},
@@ -40,6 +55,7 @@ static const struct setting_row rows[] = {
 };
 #undef SETTING_LIST
 #undef SETTING_TEXT
+#undef SETTING_CHOICE
 #undef SETTING_INT
 #undef SETTING_BOOL
 
@@ -97,6 +113,27 @@ static int row_bool(const struct setting_row *row, bool *field, const char *text
 	return 0;
 }
 
+/* Is `text` one of the words? */
+static bool is_choice(const char *words, const char *text)
+{
+	size_t length = strlen(text);
+
+	for (const char *word = words; *word; word += strspn(word, " ")) {
+		size_t span = strcspn(word, " ");
+
+		if (span == length && strncmp(word, text, span) == 0)
+			return true;
+		word += span;
+	}
+	return false;
+}
+
+static void replace_text(char **field, const char *text)
+{
+	free(*field);
+	*field = mem_text(text);
+}
+
 /* Set a row from text; lists grow. */
 static int row_set(struct settings *settings, const struct setting_row *row, const char *text,
 		   struct err *err)
@@ -113,9 +150,14 @@ static int row_set(struct settings *settings, const struct setting_row *row, con
 		return row_int(row, field, text, err);
 	case SETTING_BOOL_TYPE:
 		return row_bool(row, field, text, err);
+	case SETTING_CHOICE_TYPE:
+		if (!is_choice(row->unit, text))
+			return err_set(err, ERR_INVALID, "%s: \"%s\" is none of: %s", row->name,
+				       text, row->unit);
+		replace_text(field, text);
+		return 0;
 	case SETTING_TEXT_TYPE:
-		free(*(char **)field);
-		*(char **)field = mem_text(text);
+		replace_text(field, text);
 		return 0;
 	}
 	abort();
@@ -134,7 +176,7 @@ void settings_init(struct settings *settings)
 void settings_done(struct settings *settings)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++) {
-		if (rows[i].type == SETTING_TEXT_TYPE)
+		if (rows[i].type == SETTING_TEXT_TYPE || rows[i].type == SETTING_CHOICE_TYPE)
 			free(*(char **)row_field(settings, &rows[i]));
 		else if (rows[i].type == SETTING_LIST_TYPE)
 			list_clear(row_field(settings, &rows[i]));
@@ -268,7 +310,8 @@ void settings_help(FILE *out)
 
 		fprintf(out, "  %s = %s\n      %s", row->name, row->initial, row->sentence);
 		if (*row->unit)
-			fprintf(out, " (%s)", row->unit);
+			fprintf(out, row->type == SETTING_CHOICE_TYPE ? " (one of: %s)" : " (%s)",
+				row->unit);
 		fputc('\n', out);
 	}
 }
@@ -281,7 +324,9 @@ void settings_manual(FILE *out)
 
 		fprintf(out, ".It Ic %s No = Ar %s\n%s", row->name,
 			*row->initial ? row->initial : "(empty)", row->sentence);
-		if (*row->unit)
+		if (row->type == SETTING_CHOICE_TYPE)
+			fprintf(out, "; one of: %s", row->unit);
+		else if (*row->unit)
 			fprintf(out, ", in %s", row->unit);
 		if (row->type == SETTING_INT_TYPE)
 			fprintf(out, "; %lld to %lld", (long long)row->least, (long long)row->most);

@@ -12,7 +12,7 @@
  * Settings: the rows of settings.def, filled from their defaults, then DIR/espace.conf, then
  * options.
  */
-enum { SETTINGS_LIST_MAX = 16 };
+enum { SETTINGS_LIST_MAX = 64 };
 
 struct settings_list {
 	char *items[SETTINGS_LIST_MAX + 1]; /* NULL-terminated */
@@ -22,11 +22,13 @@ struct settings_list {
 struct settings {
 #define SETTING_LIST(field, name, initial, sentence)                   struct settings_list field;
 #define SETTING_TEXT(field, name, initial, sentence)                   char *field;
+#define SETTING_CHOICE(field, name, initial, words, sentence)          char *field;
 #define SETTING_INT(field, name, initial, least, most, unit, sentence) int64_t field;
 #define SETTING_BOOL(field, name, initial, sentence)                   bool field;
 #include "daemon/settings.def"
 #undef SETTING_LIST
 #undef SETTING_TEXT
+#undef SETTING_CHOICE
 #undef SETTING_INT
 #undef SETTING_BOOL
 };

@@ -61,6 +61,7 @@ struct engine_spec {
 	const char *const *env;  /* NULL-terminated NAME=value; may hold secrets */
 	const char *cwd;
 	uint16_t port; /* where the app listens; 0 for a build */
+	bool closed;   /* it may reach nothing outside but the hub */
 	struct engine_limits limits;
 	/*
 	 * ENGINE_BUILD only. The container sees one writable folder /build with `cache/` (of uv)

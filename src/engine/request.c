@@ -92,6 +92,7 @@ void request_add_spec(struct str *message, const struct engine_spec *spec)
 		request_add_text(message, REQUEST_TAG_ENV, spec->env[i]);
 	request_add_text(message, REQUEST_TAG_CWD, spec->cwd);
 	request_add_number(message, REQUEST_TAG_PORT, spec->port);
+	request_add_number(message, REQUEST_TAG_CLOSED, spec->closed);
 	request_add_number(message, REQUEST_TAG_CPU, spec->limits.cpu_milli);
 	request_add_number(message, REQUEST_TAG_MEMORY, spec->limits.memory_bytes);
 	request_add_number(message, REQUEST_TAG_PIDS, spec->limits.pids);
@@ -314,15 +315,18 @@ int request_get_spec(const struct request *request, struct request_spec *out, st
 	struct engine_spec *spec = &got.spec;
 	uint64_t kind;
 	uint64_t port;
+	uint64_t closed;
 
 	if (bounded(request, REQUEST_TAG_KIND, ENGINE_BUILD, &kind, err) < 0 ||
 	    bounded(request, REQUEST_TAG_PORT, UINT16_MAX, &port, err) < 0 ||
+	    bounded(request, REQUEST_TAG_CLOSED, 1, &closed, err) < 0 ||
 	    copy_text(request, REQUEST_TAG_KEY, spec->key, sizeof(spec->key), err) < 0 ||
 	    copy_text(request, REQUEST_TAG_SPACE, spec->space, sizeof(spec->space), err) < 0 ||
 	    get_limits(request, &spec->limits, err) < 0 || get_lists(request, &got, err) < 0)
 		return -1;
 	spec->kind = (enum engine_kind)kind;
 	spec->port = (uint16_t)port;
+	spec->closed = closed == 1;
 	spec->log = request_text(request, REQUEST_TAG_LOG);
 	spec->cwd = request_text(request, REQUEST_TAG_CWD);
 	spec->result = request_text(request, REQUEST_TAG_RESULT);

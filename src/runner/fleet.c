@@ -283,12 +283,12 @@ void fleet_base(struct fleet *fleet, const char *name, const struct err *err)
 }
 
 /* The position outlives us, so that a slot rests over our restart too. */
-static int take_slot(struct fleet *fleet, unsigned *slot, struct err *err)
+static int take_slot(struct fleet *fleet, bool closed, unsigned *slot, struct err *err)
 {
 	const struct datadir *dir = fleet->setup.config->dir;
 	char text[16];
 
-	if (slots_take(fleet->slots, clock_mono_ms(), slot, err) < 0)
+	if (slots_take(fleet->slots, closed, clock_mono_ms(), slot, err) < 0)
 		return -1;
 	snprintf(text, sizeof(text), "%u\n", *slot);
 	if (file_write(dir->fd, SLOT_FILE, text, strlen(text), 0600, err) < 0) {
@@ -334,7 +334,8 @@ int fleet_submit(struct fleet *fleet, const void *message, size_t length, struct
 	str_add_n(&run->message, message, length);
 	if (request_parse(run->message.data, run->message.length, &run->request, err) == 0 &&
 	    request_get_spec(&run->request, &run->spec, err) == 0 && check_spec(spec, err) == 0 &&
-	    !(exists = find(fleet, spec->key) != NULL) && take_slot(fleet, &slot, err) == 0) {
+	    !(exists = find(fleet, spec->key) != NULL) &&
+	    take_slot(fleet, spec->closed, &slot, err) == 0) {
 		run->record = record_of(spec, slot);
 		if (record_write(fleet->setup.config->dir, &run->record, err) == 0) {
 			begin(run);

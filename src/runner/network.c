@@ -14,19 +14,33 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "runner/slots.h"
 
 enum {
-	PREFIX = 20, /* DATADIR_SLOTS addresses */
+	PREFIX = 20,        /* DATADIR_SLOTS addresses */
+	CLOSED_PREFIX = 22, /* those from SLOTS_CLOSED_FIRST on */
 	GATEWAY_SLOT = 1,
 	ADDRESS_ROOM = 16,
 	RULES_MAX_BYTES = 64 * 1024,
 	OUTPUT_MAX_BYTES = 64 * 1024,
 };
 
-/* Ranges that belong to the site or the machine (RFC 1918, 6598, 3927, 1122), and multicast. */
-#define PRIVATE_RANGES                                                                       \
-	"0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, " \
-	"192.168.0.0/16, 224.0.0.0/3"
+/* Ranges that belong to the site (RFC 1918, 6598, 2544). */
+#define PRIVATE_RANGES "10.0.0.0/8, 100.64.0.0/10, 172.16.0.0/12, 192.168.0.0/16, 198.18.0.0/15"
+
+/*
+ * What no run needs whatever else it may: this machine (RFC 1122), link-local addresses with the
+ * metadata service that hands out a cloud machine's own rights (RFC 3927), that service where
+ * clouds have it elsewhere, protocol assignments (RFC 6890), multicast and what is reserved.
+ */
+#define NEVER_RANGES                                                               \
+	"0.0.0.0/8, 100.100.100.200, 127.0.0.0/8, 168.63.129.16, 169.254.0.0/16, " \
+	"192.0.0.0/24, 224.0.0.0/3"
+
+/* One run's share of the machine's table of connections, which holds some 100,000 or more. */
+#define CONNECTIONS_MAX "4096"
+
+#define REJECT          "reject with icmpx admin-prohibited\n"
 
 static const char *address_text(uint32_t address, char out[static ADDRESS_ROOM])
 {
@@ -71,6 +85,47 @@ static int set_sysctl(const char *link, const char *family, const char *name, co
 	return file_put(fd, value, strlen(value), err);
 }
 
+/* What a run may ask of this machine: the hub's own port, and names. */
+static void add_input(const struct runner_config *config, const char *bridge, const char *gateway,
+		      struct str *out)
+{
+	str_addf(out,
+		 "chain input { type filter hook input priority -5; iifname \"%s\" jump "
+		 "from_space; }\n"
+		 "chain from_space {\n"
+		 " ct state established,related accept\n"
+		 " add @connections { ip saddr ct count over " CONNECTIONS_MAX " } " REJECT
+		 " ip daddr %s tcp dport { %u, 53 } accept\n"
+		 " ip daddr %s udp dport 53 accept\n " REJECT "}\n",
+		 bridge, gateway, config->hub_port, gateway);
+}
+
+/* What it may ask of others. The last slots have an address range of their own: they are closed. */
+static void add_forward(const struct runner_config *config, const char *bridge, struct str *out)
+{
+	char closed[ADDRESS_ROOM];
+
+	address_text(datadir_address(config->dir, SLOTS_CLOSED_FIRST), closed);
+	str_addf(out,
+		 "chain forward { type filter hook forward priority -5;\n"
+		 " iifname \"%s\" jump out_space\n"
+		 " oifname \"%s\" ct state established,related accept\n"
+		 " oifname \"%s\" drop\n}\n",
+		 bridge, bridge, bridge);
+	str_addf(out, "chain out_space {\n oifname \"%s\" drop\n", bridge);
+	str_addf(out,
+		 " meta nfproto ipv6 " REJECT " ip saddr %s/%d " REJECT
+		 " ct state new add @connections { ip saddr ct count over " CONNECTIONS_MAX
+		 " } " REJECT,
+		 closed, CLOSED_PREFIX);
+	for (const char *const *at = config->allow; at && *at; at++)
+		str_addf(out, " ip daddr %s accept\n", *at);
+	str_add(out, " ip daddr { " NEVER_RANGES " } " REJECT);
+	if (config->egress == NETWORK_EGRESS_PUBLIC)
+		str_add(out, " ip daddr { " PRIVATE_RANGES " } " REJECT);
+	str_add(out, config->egress == NETWORK_EGRESS_NONE ? " " REJECT "}\n" : " accept\n}\n");
+}
+
 void network_rules(const struct runner_config *config, struct str *out)
 {
 	const struct datadir *dir = config->dir;
@@ -84,27 +139,10 @@ void network_rules(const struct runner_config *config, struct str *out)
 	address_text(dir->network, network);
 	snprintf(table, sizeof(table), "inet espace_%s", dir->instance);
 	str_addf(out, "add table %s\ndelete table %s\ntable %s {\n", table, table, table);
-	str_addf(out,
-		 "chain input { type filter hook input priority -5; iifname \"%s\" jump "
-		 "from_space; }\n"
-		 "chain from_space {\n"
-		 " ct state established,related accept\n"
-		 " ip daddr %s tcp dport { %u, 53 } accept\n"
-		 " ip daddr %s udp dport 53 accept\n"
-		 " reject with icmpx admin-prohibited\n}\n",
-		 bridge, gateway, config->hub_port, gateway);
-	str_addf(out,
-		 "chain forward { type filter hook forward priority -5;\n"
-		 " iifname \"%s\" jump out_space\n"
-		 " oifname \"%s\" ct state established,related accept\n"
-		 " oifname \"%s\" drop\n}\n",
-		 bridge, bridge, bridge);
-	str_addf(out, "chain out_space {\n oifname \"%s\" drop\n", bridge);
-	for (const char *const *at = config->allow; at && *at; at++)
-		str_addf(out, " ip daddr %s accept\n", *at);
-	str_add(out, " meta nfproto ipv6 reject with icmpx admin-prohibited\n"
-		     " ip daddr { " PRIVATE_RANGES " } reject with icmpx admin-prohibited\n");
-	str_add(out, config->egress ? " accept\n}\n" : " reject with icmpx admin-prohibited\n}\n");
+	str_addf(out, "set connections { type ipv4_addr; flags dynamic; size %d; }\n",
+		 DATADIR_SLOTS);
+	add_input(config, bridge, gateway, out);
+	add_forward(config, bridge, out);
 	str_addf(out,
 		 "chain post { type nat hook postrouting priority srcnat;\n"
 		 " ip saddr %s/%d oifname != \"%s\" masquerade\n}\n}\n",
@@ -194,7 +232,9 @@ int network_up(const struct runner_config *config, struct err *err)
 		return err_in(err, "bridge %s", bridge);
 	if (set_sysctl(bridge, "ipv6", "disable_ipv6", "1", &ignored) < 0)
 		log_debug("runner.ipv6", "error=%s", ignored.text);
-	return config->egress ? forward_uplinks(err) : 0;
+	return config->egress != NETWORK_EGRESS_NONE || (config->allow && *config->allow)
+		       ? forward_uplinks(err)
+		       : 0;
 }
 
 static int enter_network(void *arg, struct err *err)

@@ -10,7 +10,8 @@
 /*
  * The network of an instance: a bridge es-ID whose ports can't see each other, the gateway on slot
  * 1, one nft table espace_ID, and a veth pair for each run. Spaces reach the hub's port and the
- * name server on the gateway, nothing else of this machine; the outside, but no private range.
+ * name server on the gateway, nothing else of this machine, nor each other. What they reach outside
+ * is the setting's choice; those in closed slots (slots.h) reach nothing there.
  */
 
 /* Make or complete bridge, rules and forwarding. Idempotent. */

@@ -19,6 +19,12 @@
  * layers.c, upper.c, mounts.c (file system), network.c, bundle.c (runc's configuration),
  * container.c (conmon and runc), cgroup.c, output.c (the layer that a build makes).
  */
+enum network_egress {
+	NETWORK_EGRESS_NONE,   /* nothing outside but what is allowed by name */
+	NETWORK_EGRESS_PUBLIC, /* public addresses */
+	NETWORK_EGRESS_ALL,    /* private ones as well */
+};
+
 struct runner_config {
 	int hub_fd;      /* requests and replies: SOCK_SEQPACKET */
 	int lifeline_fd; /* end of file: the keeper is gone, and so are we; -1 for none */
@@ -27,9 +33,8 @@ struct runner_config {
 	const char *init_path;  /* a static init such as catatonit, pid 1 of every run */
 	const char *steps_path; /* espace-steps, for builds */
 	uint16_t hub_port;      /* that Spaces may reach on their gateway */
-	bool egress;            /* may Spaces call the outside? */
-	/* Addresses or prefixes in private ranges that they may reach as well; NULL-terminated, or
-	 * NULL. */
+	enum network_egress egress;
+	/* Addresses or prefixes that runs may reach in any case; NULL-terminated, or NULL. */
 	const char *const *allow;
 };
 

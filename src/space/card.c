@@ -358,6 +358,19 @@ static int get_startup(const json_t *data, int64_t *out, struct err *err)
 	return 0;
 }
 
+static int get_egress(const json_t *data, bool *closed, struct err *err)
+{
+	const char *text = NULL;
+
+	if (json_get_text(data, "espace_egress", &text, err) < 0)
+		return err_in(err, "README.md");
+	*closed = text && strcmp(text, "none") == 0;
+	if (text && !*closed && strcmp(text, "default") != 0)
+		return err_set(err, ERR_INVALID,
+			       "README.md: espace_egress must be none or default");
+	return 0;
+}
+
 static int get_fields(struct card *card, struct err *err)
 {
 	const json_t *data = card->data;
@@ -371,7 +384,8 @@ static int get_fields(struct card *card, struct err *err)
 	    get_word(data, "suggested_hardware", card->suggested_hardware,
 		     sizeof(card->suggested_hardware), err) < 0 ||
 	    get_port(data, &card->app_port, err) < 0 ||
-	    get_startup(data, &card->startup_s, err) < 0)
+	    get_startup(data, &card->startup_s, err) < 0 ||
+	    get_egress(data, &card->closed, err) < 0)
 		return -1;
 	if (json_get_bool(data, "hf_oauth", &card->hf_oauth, err) < 0)
 		return err_in(err, "README.md");

@@ -43,6 +43,7 @@ struct card {
 	uint16_t app_port;
 	int64_t startup_s;
 	bool hf_oauth;
+	bool closed;  /* `espace_egress: none`, a key of ours: the app calls nothing outside */
 	json_t *data; /* the whole front matter, an object */
 };
 

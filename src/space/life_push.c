@@ -121,6 +121,7 @@ static void plan_from_card(struct reading *reading, const struct card *card, con
 	plan->app_port = card->app_port;
 	memcpy(plan->title, card->title, sizeof(plan->title));
 	plan->startup_s = card->startup_s;
+	plan->closed = card->closed;
 }
 
 /* The name of the base system that builds and apps get now. */

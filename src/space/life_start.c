@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -50,6 +51,18 @@ static int make_env(const struct life *life, const struct space *space,
 	return appenv_make(store_read_db(read), config->vault, space, &facts, out, err);
 }
 
+/* By the operator's list? Its entries are of a whole owner, or of one Space. */
+static bool is_listed(const char *const *list, const char *full_name)
+{
+	size_t owner = strcspn(full_name, "/");
+
+	for (; list && *list; list++)
+		if (strcasecmp(*list, full_name) == 0 ||
+		    (strlen(*list) == owner && strncasecmp(*list, full_name, owner) == 0))
+			return true;
+	return false;
+}
+
 static int submit(struct life *life, const struct space *space, const struct runrow *row,
 		  struct err *err)
 {
@@ -66,6 +79,8 @@ static int submit(struct life *life, const struct space *space, const struct run
 		.argv = argv,
 		.cwd = app_folder,
 		.port = space->plan.app_port,
+		.closed = space->plan.closed ||
+			  is_listed(life->loop->config.closed, space->full_name),
 		.limits = hardware_limits(life->loop->config.hardware, row->flavor),
 	};
 

@@ -33,6 +33,8 @@ struct space_loop_config {
 	struct env_base base;
 	const struct hardware *hardware; /* what apps may use */
 	struct engine_limits build_limits;
+	/* "OWNER/NAME" or "OWNER", whose apps reach nothing outside; NULL-terminated, or NULL */
+	const char *const *closed;
 	/* Called once in the loop's thread; the engine is freed by its ops at the end. */
 	int (*make_engine)(void *arg, struct loop *loop, struct engine **out, struct err *err);
 	void *make_engine_arg;

@@ -25,7 +25,7 @@ enum {
 	" \"commit\", flavor, sleep_s, storage, paused, deleting, restart_nonce, factory_nonce," \
 	" stage, error, current_flavor, running_commit, run_log, build_log, settled,"            \
 	" built_commit, built_factory, env_layer, env_cache, app_file, app_port, app_title,"     \
-	" startup_s, env_own, app_sdk, settles_ms"
+	" startup_s, env_own, app_sdk, settles_ms, app_closed"
 
 int space_sleep_check(int64_t seconds, struct err *err)
 {
@@ -238,6 +238,7 @@ static void read_plan(struct store_query *query, int column, struct space_plan *
 	out->startup_s = store_int(query, column + 7);
 	store_copy(query, column + 8, out->env_own, sizeof(out->env_own));
 	store_copy(query, column + 9, out->sdk, sizeof(out->sdk));
+	out->closed = store_int(query, column + 11) != 0;
 }
 
 static int read_space(struct store_query *query, struct space *out, struct err *err)
@@ -493,7 +494,7 @@ int space_set_plan(struct store_db *db, int64_t repo_id, const struct space_plan
 	owned(store_query_end) struct store_query *query = store_query(
 		db, "UPDATE spaces SET built_commit = ?, built_factory = ?, env_layer = ?,"
 		    " env_cache = ?, app_file = ?, app_port = ?, app_title = ?, startup_s = ?,"
-		    " env_own = ?, app_sdk = ? WHERE repo_id = ?");
+		    " env_own = ?, app_sdk = ?, app_closed = ? WHERE repo_id = ?");
 
 	store_bind_text(query, plan->commit);
 	store_bind_int(query, plan->factory);
@@ -505,6 +506,7 @@ int space_set_plan(struct store_db *db, int64_t repo_id, const struct space_plan
 	store_bind_int(query, plan->startup_s);
 	store_bind_text(query, plan->env_own);
 	store_bind_text(query, plan->sdk);
+	store_bind_int(query, plan->closed);
 	store_bind_int(query, repo_id);
 	return update(query, "plan", err);
 }

@@ -41,6 +41,7 @@ struct space_plan {
 	uint16_t app_port;
 	char title[256];
 	int64_t startup_s;
+	bool closed; /* the card wants no calls to the outside */
 };
 
 struct space {

@@ -16,7 +16,7 @@ static void defaults_are_filled(void **state)
 	assert_string_equal(settings.listen.items[0], "127.0.0.1:8080");
 	assert_string_equal(settings.domain, "localhost");
 	assert_int_equal(settings.front_hold_s, 30);
-	assert_true(settings.network_egress);
+	assert_string_equal(settings.network_egress, "public");
 }
 
 static void a_file_replaces_defaults(void **state)
@@ -27,7 +27,7 @@ static void a_file_replaces_defaults(void **state)
 	settings_init(&settings);
 	assert_int_equal(settings_parse(&settings, "espace.conf",
 					"# comment\n\n listen = 0.0.0.0:80\nlisten=[::]:80\n"
-					"domain = spaces.example \nnetwork.egress = no\n",
+					"domain = spaces.example \nnetwork.egress = none\n",
 					&err),
 			 0);
 	assert_int_equal(settings.listen.count, 2);
@@ -35,7 +35,7 @@ static void a_file_replaces_defaults(void **state)
 	assert_string_equal(settings.listen.items[1], "[::]:80");
 	assert_null(settings.listen.items[2]);
 	assert_string_equal(settings.domain, "spaces.example");
-	assert_false(settings.network_egress);
+	assert_string_equal(settings.network_egress, "none");
 }
 
 static void bad_lines_are_named(void **state)
@@ -50,8 +50,13 @@ static void bad_lines_are_named(void **state)
 		{"front.hold = 5s\n", "front.hold"},
 		{"front.hold = \n", "front.hold"},
 		{"front.hold = 99999999999999999999\n", "front.hold"},
-		{"network.egress = maybe\n", "neither yes nor no"},
-		{"listen = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n", "more than 16"},
+		{"network.egress = yes\n", "is none of: public all none"},
+		{"network.egress = publ\n", "is none of"},
+		{"network.egress =\n", "is none of"},
+		{"listen = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 "
+		 "15 16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 "
+		 "16 17\n",
+		 "more than 64"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -197,7 +197,7 @@ static int set_up(void **state)
 		.init_path = "/usr/bin/catatonit",
 		.steps_path = getenv("ESPACE_STEPS"),
 		.hub_port = HUB_PORT,
-		.egress = true,
+		.egress = NETWORK_EGRESS_PUBLIC,
 	};
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
 	assert_int_equal(pipe2(lifeline, O_CLOEXEC), 0);

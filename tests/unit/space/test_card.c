@@ -37,7 +37,8 @@ static void reads_a_usual_card(void **state)
 	owned(card_done) struct card card =
 		parsed("---\ntitle: Hello\nemoji: \xf0\x9f\x91\x8b\nsdk: gradio\n"
 		       "sdk_version: 4.10\npython_version: 3.10\napp_file: src/main.py\n"
-		       "app_port: 8501\nhf_oauth: true\nstartup_duration_timeout: 1h\n"
+		       "app_port: 8501\nhf_oauth: true\nespace_egress: "
+		       "none\nstartup_duration_timeout: 1h\n"
 		       "pinned: false\ntags: [a, 'b']\nmodels:\n- x/y\nheader: mini\nscore: 1.5\n"
 		       "hf_oauth_scopes: {a: ~}\n---\n# Hello\n");
 	owned(free) char *data = json_text(card.data);
@@ -50,6 +51,7 @@ static void reads_a_usual_card(void **state)
 	assert_int_equal(card.app_port, 8501);
 	assert_int_equal(card.startup_s, 3600);
 	assert_true(card.hf_oauth);
+	assert_true(card.closed);
 	assert_non_null(strstr(data, "\"tags\":[\"a\",\"b\"]"));
 	assert_non_null(strstr(data, "\"models\":[\"x/y\"]"));
 	assert_non_null(strstr(data, "\"pinned\":false"));
@@ -143,6 +145,7 @@ static void refuses_values_that_mean_nothing(void **state)
 	expect_error("---\napp_file: ../x\n---\n", "app_file");
 	expect_error("---\napp_file: /etc/passwd\n---\n", "app_file");
 	expect_error("---\napp_file: .git/config\n---\n", "app_file");
+	expect_error("---\nespace_egress: all\n---\n", "none or default");
 	expect_error("---\nhf_oauth: 1\n---\n", "hf_oauth");
 	expect_error("---\nstartup_duration_timeout: soon\n---\n", "startup_duration_timeout");
 	expect_error("---\nstartup_duration_timeout: 25h\n---\n", "startup_duration_timeout");

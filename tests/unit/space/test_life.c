@@ -521,6 +521,27 @@ static void runs_within_the_limits_of_its_hardware(void **state)
 	app_done(&app);
 }
 
+static void closes_who_wants_it_and_who_is_listed(void **state)
+{
+	static const char *const listed[] = {"somebody", "ME/kept-in", "me/kept", NULL};
+	static const char *const names[] = {"open", "by-card", "kept-in"};
+	struct hand *hand = *state;
+
+	hand_stop(hand);
+	hand->config.closed = listed;
+	hand_start(hand);
+	for (size_t i = 0; i < 3; i++) {
+		struct repo repo = world_space(hand->world, names[i]);
+
+		hand_push(hand, &repo, i == 1 ? "espace_egress: none\n" : "sdk: gradio\n", "x\n",
+			  "");
+		if (i == 0)
+			hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
+		assert_int_equal(hand_submission(hand, i + 1)->kind, ENGINE_APP);
+		assert_int_equal(hand_submission(hand, i + 1)->closed, i > 0);
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -546,6 +567,7 @@ int main(void)
 		TEST(waits_no_longer_where_the_clock_was_set_back),
 		TEST(stops_a_paused_app_and_starts_it_by_a_restart),
 		TEST(runs_within_the_limits_of_its_hardware),
+		TEST(closes_who_wants_it_and_who_is_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
