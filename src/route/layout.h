@@ -17,17 +17,19 @@
  * after; the sleeper writes ROUTE_DRAIN first and sums the counters after. All of it is seq_cst, so
  * at least one of the two sees the other.
  *
- * Sides: an entry that gets another address changes its side, 0 or 1, and open visits are counted
- * by side. So the hub sees when nobody is left at the old address, by the same order: a worker
- * counts on the side that it saw, then reads again.
+ * Sides: an entry that gets another address moves on to its next side, and open visits are counted
+ * by side. So the hub sees when nobody is left at an address before, by the same order: a worker
+ * counts on the side that it saw, then reads again. There are as many sides as versions of a Space
+ * that may run at once.
  *
  * Units: addresses in host byte order, activity in milliseconds of the monotonic clock.
  */
 enum {
-	ROUTE_MAGIC = 0x65735232, /* "esR2": layout version 2 */
+	ROUTE_MAGIC = 0x65735233, /* "esR3": layout version 3 */
 	ROUTE_ENTRIES = 4096,     /* a power of two: open addressing by FNV-1a of the slug */
 	ROUTE_PROBES = 128,       /* a slug lies this close to its place, or is not there */
 	ROUTE_WORKERS = 64,
+	ROUTE_SIDES = 8,
 	ROUTE_SLUG_ROOM = 64, /* 63 bytes of a DNS label and NUL */
 	ROUTE_SLUG_WORDS = 8, /* the same as 64-bit words */
 	ROUTE_SPINS = 100,    /* a reader that meets an odd sequence so often asks the hub */
@@ -40,9 +42,9 @@ enum route_state {
 	ROUTE_DRAIN = 3,   /* about to sleep: ask */
 	ROUTE_ASK = 4,     /* anything else: ask */
 	/*
-	 * A newer version is about to get the address: what belongs to a session still goes to the
-	 * old one, ask for all else. So the calls of a session that follow each other in
-	 * milliseconds do not end up at two versions.
+	 * A newer version is about to be served: what goes on with a session still goes to the old
+	 * one, ask for all else. So the calls of a session that follow each other do not end up at
+	 * two versions.
 	 */
 	ROUTE_HANDOVER = 5,
 };
@@ -51,18 +53,28 @@ enum route_access { ROUTE_PUBLIC = 0, ROUTE_PRIVATE = 1 };
 
 struct route_counters {
 	_Atomic uint64_t requests;
-	_Atomic uint32_t open[2];     /* requests and connections now open, by side */
-	_Atomic uint64_t bytes;       /* sent to visitors */
-	_Atomic uint64_t activity_ms; /* last start or end of a request */
+	_Atomic uint32_t open[ROUTE_SIDES]; /* requests and connections now open, by side */
+	_Atomic uint64_t bytes;             /* sent to visitors */
+	_Atomic uint64_t activity_ms;       /* last start or end of a request */
+	/*
+	 * Visits whose answer tells the client what to ask for next: those now open, counted
+	 * before the state is read like all others, and when the last of them was answered.
+	 */
+	_Atomic uint32_t opening;
+	_Atomic uint64_t opened_ms;
+};
+
+struct route_place {
+	_Atomic uint32_t address;
+	_Atomic uint32_t port;
 };
 
 struct route_entry {
 	_Atomic uint32_t sequence;
 	_Atomic uint32_t state;
 	_Atomic uint32_t access;
-	_Atomic uint32_t address;
-	_Atomic uint32_t port;
-	_Atomic uint32_t side;
+	_Atomic uint32_t side;                  /* the one of now */
+	struct route_place places[ROUTE_SIDES]; /* where each side's visits are */
 	/* Lower case, padded with NUL; words, so that a reader may look while the hub writes. */
 	_Atomic uint64_t slug[ROUTE_SLUG_WORDS];
 };

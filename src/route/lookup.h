@@ -114,6 +114,12 @@ static inline struct route_entry *route_find(struct route_table *table, const st
 	return NULL;
 }
 
+/* Also in a table that was written by who knows whom, an index of `places` and `open`. */
+static inline unsigned route_side(const struct route_entry *entry)
+{
+	return atomic_load(&entry->side) % ROUTE_SIDES;
+}
+
 /*
  * Read an entry as the hub wrote it in one go. False where it is no longer this slug's, or where
  * the hub was met in the middle of writing ROUTE_SPINS times (it died there): then ask.
@@ -129,9 +135,9 @@ static inline bool route_read(const struct route_entry *entry, const struct rout
 			continue;
 		out->state = (enum route_state)atomic_load(&entry->state);
 		out->access = (enum route_access)atomic_load(&entry->access);
-		out->address = atomic_load(&entry->address);
-		out->port = (uint16_t)atomic_load(&entry->port);
-		out->side = atomic_load(&entry->side) & 1;
+		out->side = route_side(entry);
+		out->address = atomic_load(&entry->places[out->side].address);
+		out->port = (uint16_t)atomic_load(&entry->places[out->side].port);
 		same = route_entry_has(entry, key);
 		if (atomic_load(&entry->sequence) == before)
 			return same;
@@ -144,6 +150,28 @@ static inline struct route_counters *route_counters_of(struct route_table *table
 						       const struct route_entry *entry)
 {
 	return &table->counters[row][entry - table->entries];
+}
+
+/*
+ * A visit whose answer tells the client what to ask for next: counted before route_enter(), so that
+ * who holds new visits back and sums then misses none.
+ */
+static inline void route_opening(struct route_counters *counters)
+{
+	atomic_fetch_add(&counters->opening, 1);
+}
+
+/* It goes elsewhere. */
+static inline void route_not_opened(struct route_counters *counters)
+{
+	atomic_fetch_sub(&counters->opening, 1);
+}
+
+/* It was answered: who then sees none open sees the time as well. */
+static inline void route_opened(struct route_counters *counters, uint64_t now_ms)
+{
+	atomic_store(&counters->opened_ms, now_ms);
+	atomic_fetch_sub(&counters->opening, 1);
 }
 
 /* The visit that route_enter() counted on `side` is over, or goes elsewhere. */
@@ -164,7 +192,7 @@ static inline bool route_enter(const struct route_entry *entry, struct route_cou
 			       const struct route_key *key, uint64_t now_ms,
 			       struct route_target *out)
 {
-	unsigned side = atomic_load(&entry->side) & 1;
+	unsigned side = route_side(entry);
 
 	atomic_fetch_add(&counters->requests, 1);
 	for (int spin = 0; spin < ROUTE_SPINS; spin++) {

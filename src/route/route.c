@@ -132,29 +132,35 @@ static bool worker_is_alive(uint64_t owner)
 	return start_time != 0 && route_worker_id(pid, start_time) == owner;
 }
 
-static void add_row(const struct route_counters *row, unsigned side, struct route_usage *sum)
+static void keep_latest(uint64_t at_ms, uint64_t *latest_ms)
 {
-	uint64_t current = atomic_load(&row->open[side]);
-	uint64_t old = atomic_load(&row->open[1 - side]);
-	uint64_t activity_ms = atomic_load(&row->activity_ms);
+	if (at_ms > *latest_ms)
+		*latest_ms = at_ms;
+}
 
-	sum->open += current + old;
-	sum->draining += old;
+static void add_row(const struct route_counters *row, struct route_usage *sum)
+{
+	sum->opening += atomic_load(&row->opening); /* before opened_ms: see route_opened() */
+	for (unsigned side = 0; side < ROUTE_SIDES; side++)
+		sum->open += atomic_load(&row->open[side]);
 	sum->requests += atomic_load(&row->requests);
 	sum->bytes += atomic_load(&row->bytes);
-	if (activity_ms > sum->activity_ms)
-		sum->activity_ms = activity_ms;
+	keep_latest(atomic_load(&row->activity_ms), &sum->activity_ms);
+	keep_latest(atomic_load(&row->opened_ms), &sum->opened_ms);
+}
+
+static bool row_is_alive(struct route_table *table, unsigned row)
+{
+	return worker_is_alive(atomic_load(&table->workers[row].owner));
 }
 
 static void sum_rows(struct route_table *table, const struct route_entry *entry,
 		     struct route_usage *sum)
 {
-	unsigned side = atomic_load(&entry->side) & 1;
-
 	*sum = (struct route_usage){0};
-	for (size_t i = 0; i < ROUTE_WORKERS; i++) {
-		if (worker_is_alive(atomic_load(&table->workers[i].owner)))
-			add_row(route_counters_of(table, (unsigned)i, entry), side, sum);
+	for (unsigned i = 0; i < ROUTE_WORKERS; i++) {
+		if (row_is_alive(table, i))
+			add_row(route_counters_of(table, i, entry), sum);
 	}
 }
 
@@ -180,14 +186,22 @@ static struct route_entry *find_place(struct route_table *table, const struct ro
 	return NULL;
 }
 
-/* Who is counted so far is at the old address; from now on visits count on the other side. */
+static bool is_at(const struct route_place *place, uint32_t address, uint16_t port)
+{
+	return atomic_load(&place->address) == address && atomic_load(&place->port) == port;
+}
+
+/* Who is counted so far is at the old address; from now on visits count on another side. */
 static void move_to(struct route_entry *entry, uint32_t address, uint16_t port)
 {
-	if (atomic_load(&entry->address) == address && atomic_load(&entry->port) == port)
+	unsigned side = route_side(entry);
+
+	if (is_at(&entry->places[side], address, port))
 		return;
-	atomic_fetch_xor(&entry->side, 1);
-	atomic_store(&entry->address, address);
-	atomic_store(&entry->port, port);
+	side = (side + 1) % ROUTE_SIDES;
+	atomic_store(&entry->places[side].address, address);
+	atomic_store(&entry->places[side].port, port);
+	atomic_store(&entry->side, side);
 }
 
 int route_set(struct route *route, const char *slug, enum route_state state,
@@ -243,4 +257,27 @@ bool route_usage(struct route *route, const char *slug, struct route_usage *out)
 		return false;
 	sum_rows(route->table, entry, out);
 	return true;
+}
+
+static uint64_t sum_side(struct route_table *table, const struct route_entry *entry, unsigned side)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < ROUTE_WORKERS; i++) {
+		if (row_is_alive(table, i))
+			sum += atomic_load(&route_counters_of(table, i, entry)->open[side]);
+	}
+	return sum;
+}
+
+uint64_t route_open_at(struct route *route, const char *slug, uint32_t address, uint16_t port)
+{
+	struct route_entry *entry = find(route, slug);
+	uint64_t sum = 0;
+
+	for (unsigned side = 0; entry && side < ROUTE_SIDES; side++) {
+		if (is_at(&entry->places[side], address, port))
+			sum += sum_side(route->table, entry, side);
+	}
+	return sum;
 }

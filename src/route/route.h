@@ -26,7 +26,7 @@ DEFINE_OWNED(struct route *, route_close);
 
 /*
  * Make or change the entry of a slug, in one store as seen by workers. The address
- * counts with ROUTE_RUNNING only; another one than before changes the entry's side. Errors:
+ * counts with ROUTE_RUNNING only; another one than before is on the next side. Errors:
  * ERR_FULL; ERR_INVALID for a slug that is no DNS label.
  */
 must_check int route_set(struct route *route, const char *slug, enum route_state state,
@@ -45,13 +45,18 @@ struct route_usage {
 	uint64_t open;
 	uint64_t bytes;
 	uint64_t activity_ms;
-	uint64_t draining; /* part of `open` that is still at the address before the last change */
+	uint64_t opening;   /* part of `open`: their answers tell the client what to ask for next */
+	uint64_t opened_ms; /* when the last such answer was given */
 };
 
-/*
- * Sum of the rows of living workers. False if the slug has no entry.
- *
- * "Route before stop, stop after route": after route_set() to a new address, the old run may be
- * stopped without losing a request as soon as `draining` is 0.
- */
+/* Sum of the rows of living workers. False if the slug has no entry. */
 bool route_usage(struct route *route, const char *slug, struct route_usage *out);
+
+/*
+ * How many visits are open at an address that the slug has, or had ROUTE_SIDES addresses ago at
+ * most.
+ *
+ * "Route before stop, stop after route": after route_set() to a new address, the run at the old one
+ * may be stopped without losing a request as soon as nobody is there.
+ */
+uint64_t route_open_at(struct route *route, const char *slug, uint32_t address, uint16_t port);

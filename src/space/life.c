@@ -240,9 +240,23 @@ static void drop_route(struct life *life, const struct space *space)
 	life_answer(life->loop, NULL);
 }
 
+/* How long clients may still be on their way to fetch what the old version has for them. */
+static int64_t session_left_ms(const struct life *life, int64_t now_ms)
+{
+	int64_t most_ms = life->handover_ms + LIFE_HANDOVER_MAX_MS - now_ms;
+	int64_t left_ms = LIFE_HANDOVER_LOOK_MS;
+	struct route_usage usage;
+
+	if (!route_usage(life->loop->config.route, life->slug, &usage))
+		return 0;
+	if (usage.opening == 0)
+		left_ms = (int64_t)usage.opened_ms + LIFE_SESSION_MS - now_ms;
+	return left_ms < most_ms ? left_ms : most_ms;
+}
+
 /*
- * Visitors move to a newer version in two steps: for a moment new ones are held, so that a session
- * whose next call is on its way finds the version that knows it. True when the moment is over.
+ * Visitors move to a newer version in two steps: first new ones are held, so that a session whose
+ * next call is on its way finds the version that knows it. True when there is none any more.
  */
 static bool handed_over(struct life *life, const struct space *space)
 {
@@ -253,7 +267,7 @@ static bool handed_over(struct life *life, const struct space *space)
 	if (!life->handover_ms && route_set(life->loop->config.route, space->slug, ROUTE_HANDOVER,
 					    ROUTE_PUBLIC, life->address, life->port, &err) == 0)
 		life->handover_ms = now_ms;
-	left_ms = life->handover_ms + LIFE_HANDOVER_MS - now_ms;
+	left_ms = session_left_ms(life, now_ms);
 	if (left_ms <= 0)
 		return true;
 	life_wake(life, left_ms);

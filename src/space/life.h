@@ -34,9 +34,11 @@
  */
 
 enum {
-	LIFE_RUNS_MAX = 8,         /* open runs of one Space: the new one, and old ones that end */
-	LIFE_GRACE_MS = 10 * 1000, /* between SIGTERM and SIGKILL */
-	LIFE_HANDOVER_MS = 150,    /* new visits are held while those of sessions end their turn */
+	LIFE_RUNS_MAX = ROUTE_SIDES, /* open ones of a Space: the new one, and old ones that end */
+	LIFE_GRACE_MS = 10 * 1000,   /* between SIGTERM and SIGKILL */
+	LIFE_SESSION_MS = 1500,      /* in that time a client asks for the result of its call */
+	LIFE_HANDOVER_MAX_MS = 3000, /* no longer are new visits held for it: clients wait 5 s */
+	LIFE_HANDOVER_LOOK_MS = 20,
 	LIFE_DRAIN_MS =
 		500, /* at least, from the new version's first answer to the old one's end */
 	LIFE_DRAIN_MAX_MS = 60 * 1000, /* at most: some visits, such as WebSockets, never end */

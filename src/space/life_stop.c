@@ -15,21 +15,22 @@ static int64_t superseded_ms(const struct life_view *view, size_t index)
  * Visitors are routed to a newer run. Those who are at the old one may finish; one of them may have
  * read the old address a moment ago and not have connected yet.
  */
-static bool is_drained(struct life *life, int64_t since_ms)
+static bool is_drained(struct life *life, const struct life_fact *fact, int64_t since_ms)
 {
 	int64_t passed_ms = clock_wall_ms() - since_ms;
-	struct route_usage usage;
 
 	if (passed_ms < 0 || passed_ms >= LIFE_DRAIN_MAX_MS) /* the clock was set back */
 		return true;
 	if (!life->handover_ms && passed_ms >= LIFE_DRAIN_MS &&
-	    (!route_usage(life->loop->config.route, life->slug, &usage) || usage.draining == 0))
+	    route_open_at(life->loop->config.route, life->slug, fact->run.address,
+			  fact->run.port) == 0)
 		return true;
 	life_wake(life, LIFE_DRAIN_LOOK_MS);
 	return false;
 }
 
-static bool must_stop(struct life *life, const struct life_view *view, size_t index)
+static bool must_stop(struct life *life, const struct life_fact *fact, const struct life_view *view,
+		      size_t index)
 {
 	const struct space *space = &view->space;
 	const struct runrow *row = &view->runs[index];
@@ -38,7 +39,7 @@ static bool must_stop(struct life *life, const struct life_view *view, size_t in
 	if (space->paused || space->deleting || row->restart_nonce != space->restart_nonce)
 		return true;
 	if (since_ms)
-		return is_drained(life, since_ms);
+		return is_drained(life, fact, since_ms);
 	/* It never answered, and the Space was given up, or has gone on to another wish. */
 	return !row->ready_ms &&
 	       (space->settled == row->generation || row->generation != space->generation);
@@ -53,7 +54,7 @@ bool life_stop(struct life *life, const struct life_view *view)
 	for (size_t i = 0; i < view->run_count; i++) {
 		struct life_fact *fact = life_fact(life->loop, view->runs[i].key);
 
-		if (!fact || fact->stopping || !must_stop(life, view, i))
+		if (!fact || fact->stopping || !must_stop(life, fact, view, i))
 			continue;
 		if (engine->ops->stop(engine, fact->run.key, LIFE_GRACE_MS, &err) < 0) {
 			log_warn("space.stop", "run=%s error=%s", fact->run.key, err.text);

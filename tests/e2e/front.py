@@ -93,8 +93,11 @@ class Front:
         assert self.tell(f"set {slug} {state} {access} 127.0.0.1 {port}") == "ok"
 
     def usage(self, slug):
-        names = ("requests", "open", "bytes", "activity_ms", "draining")
+        names = ("requests", "open", "bytes", "activity_ms", "opening", "opened_ms")
         return dict(zip(names, map(int, self.tell(f"usage {slug}").split())))
+
+    def open_at(self, slug, port):
+        return int(self.tell(f"open {slug} 127.0.0.1 {port}"))
 
     def wait_idle(self, slug):
         wait_until(lambda: self.usage(slug)["open"] == 0, f"nobody visits {slug}")

@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import threading
+import time
 
 import pytest
 
@@ -401,7 +402,7 @@ def test_no_request_is_lost_when_a_space_moves(nginx):
         seen_before = sum(calls)
         servers.append(Server(App, str(move)))
         nginx.set("me-demo", "running", servers[-1].port)
-        wait_until(lambda: nginx.usage("me-demo")["draining"] == 0, "the old app is left")
+        wait_until(lambda: nginx.open_at("me-demo", servers[-2].port) == 0, "the old app is left")
         servers[-2].stop()
         wait_until(lambda: sum(calls) > seen_before + 20, "calls go on")
     over.set()
@@ -420,20 +421,56 @@ def test_a_request_that_found_nobody_looks_again(nginx, app):
         for waiting in fill:  # a full queue: nginx's connection stays half open
             waiting.setblocking(False)
             waiting.connect_ex(old.getsockname())
-        nginx.set("me-demo", "running", old.getsockname()[1])
+        old_port = old.getsockname()[1]
+        nginx.set("me-demo", "running", old_port)
         answers = []
         thread = threading.Thread(target=lambda: answers.append(
             nginx.app("me-demo", method="POST", body=b"x" * 1000)))
         thread.start()
         wait_until(lambda: nginx.usage("me-demo")["open"] == 1, "it is on its way")
         nginx.set("me-demo", "running", app.port)
-        assert nginx.usage("me-demo")["draining"] == 1
+        assert nginx.open_at("me-demo", old_port) == 1
     for waiting in fill:
         waiting.close()
     thread.join()
     assert seen(answers[0])["body"] == 1000
-    assert nginx.usage("me-demo")["draining"] == 0
+    assert nginx.open_at("me-demo", old_port) == 0
     nginx.wait_idle("me-demo")
+
+
+def test_a_hand_over_holds_new_visits_and_lets_sessions_go_on(nginx, app):
+    nginx.set("me-demo", "running", app.port)
+    nginx.set("me-demo", "handover", app.port)
+    for method, path in (("GET", "/queue/data?session_hash=a"), ("GET", "/gradio_api/queue/data?x=1&session_hash=a"),
+                         ("POST", "/upload?session_hash=a"), ("GET", "/gradio_api/call/predict/0123")):
+        assert seen(nginx.app("me-demo", path, method=method))["name"] == app.name, path
+    nginx.tell("page me-demo paused")
+    for method, path in (("GET", "/"), ("POST", "/gradio_api/queue/join"), ("POST", "/gradio_api/call/predict"),
+                         ("POST", "/gradio_api/call/predict/0123"), ("GET", "/a?session_hashes=a")):
+        assert nginx.app("me-demo", path, method=method)[0] == 503, path
+    nginx.wait_idle("me-demo")
+
+
+def test_calls_that_lead_to_a_next_one_are_told(running, app):
+    def opened(method, path):
+        before = running.usage("me-demo")["opened_ms"]
+        time.sleep(0.01)
+        running.app("me-demo", path, method=method, body=b"{}" if method == "POST" else None)
+        running.wait_idle("me-demo")
+        usage = running.usage("me-demo")
+        assert usage["opening"] == 0
+        return usage["opened_ms"] > before
+
+    assert opened("POST", "/queue/join") and opened("POST", "/gradio_api/queue/join?x=1")
+    assert opened("POST", "/gradio_api/call/predict") and opened("POST", "/call/predict")
+    for method, path in (("GET", "/queue/join"), ("POST", "/join"), ("POST", "/queue/joined"), ("POST", "/a/queue/join/b"),
+                         ("POST", "/"), ("POST", "/call"), ("POST", "/call/predict/0123"), ("GET", "/call/predict")):
+        assert not opened(method, path), path
+    with running.connect() as visitor:
+        visitor.sendall(b"POST /queue/join HTTP/1.1\r\nHost: me-demo.localhost\r\nContent-Length: 2\r\n\r\n{")
+        wait_until(lambda: running.usage("me-demo")["opening"] == 1, "it is counted while it is sent")
+    running.wait_idle("me-demo")
+    assert running.usage("me-demo")["opening"] == 0
 
 
 def test_what_an_app_has_received_is_not_sent_again(running, app):

@@ -73,6 +73,40 @@ def test_new_version_without_one_failed_request(hub):
     assert hub.visit("update").body == b"two"
 
 
+TALKS_ON = """
+import http.server, os, time
+class Talk(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while self.path == "/on":
+            self.wfile.write(b"4\\r\\nold\\n\\r\\n")
+            time.sleep(0.1)
+        self.wfile.write(b"0\\r\\n\\r\\n")
+http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Talk).serve_forever()
+"""
+
+
+def test_a_long_answer_goes_on_through_two_newer_versions(hub):
+    hub.create("talks")
+    hub.commit("talks", {"app.py": TALKS_ON})
+    hub.wait_stage("talks", "RUNNING")
+    parts = urllib.parse.urlsplit(hub.host("talks"))
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection.request("GET", "/on")
+    answer = connection.getresponse()
+    for text in ("two", "three"):
+        commit = hub.commit("talks", apps.plain(text))
+        hub.wait_stage("talks", "RUNNING", sha=commit)
+        wait_until(lambda: hub.visit("talks").body == text.encode(), f"{text} is served")
+    end = time.monotonic() + 3  # the second version has nobody left, and ends
+    while time.monotonic() < end:
+        assert answer.readline() == b"old\n"
+    connection.close()
+
+
 PREDICT_ALWAYS = """
 import json, sys, threading
 from gradio_client import Client

@@ -19,6 +19,7 @@
  *   module.c    directives and variables
  *   table.c     run/routes, mapped by each worker, and the worker's row of counters
  *   visit.c     one request: its slug, where it goes, its count
+ *   session.c   calls that belong together
  *   access.c    the phase handler and the question
  *   balancer.c  hands the visit's address to proxy_pass
  *   count.c     refuses a request with too many headers, whoever it is for
@@ -51,6 +52,7 @@ struct espace_visit {
 	enum espace_stage stage;
 	unsigned asked;
 	unsigned connects;
+	bool opens; /* espace_opens_session() */
 
 	struct route_counters *counters; /* where the visit is counted now, or NULL */
 	unsigned side;
@@ -85,6 +87,13 @@ bool espace_visit_follow(struct espace_visit *visit);
 
 /* No connection there: look again, for the Space may have moved. False: it serves no more. */
 bool espace_visit_again(struct espace_visit *visit);
+
+/*
+ * Gradio's clients post a call and fetch its result by a second request, from the same process of
+ * the app or there is none (Wire: L3). Is this the first, is it a second one?
+ */
+bool espace_opens_session(ngx_http_request_t *r);
+bool espace_continues_session(ngx_http_request_t *r);
 
 void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t port);
 

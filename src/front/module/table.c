@@ -44,10 +44,12 @@ static void clear_row(struct route_table *table, unsigned row)
 		struct route_counters *counters = &table->counters[row][i];
 
 		atomic_store(&counters->requests, 0);
-		atomic_store(&counters->open[0], 0);
-		atomic_store(&counters->open[1], 0);
+		for (unsigned side = 0; side < ROUTE_SIDES; side++)
+			atomic_store(&counters->open[side], 0);
 		atomic_store(&counters->bytes, 0);
 		atomic_store(&counters->activity_ms, 0);
+		atomic_store(&counters->opening, 0);
+		atomic_store(&counters->opened_ms, 0);
 	}
 }
 

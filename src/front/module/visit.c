@@ -1,20 +1,31 @@
 #include "espace.h"
 
-/* Give up the count. Only the end of a request knows what was sent. */
-static void leave(struct espace_visit *visit, uint64_t bytes)
+/* It is not counted any more, for it goes elsewhere. */
+static void leave(struct espace_visit *visit)
 {
 	if (!visit->counters)
 		return;
-	route_leave(visit->counters, visit->side, bytes, ngx_current_msec);
+	if (visit->opens)
+		route_not_opened(visit->counters);
+	route_leave(visit->counters, visit->side, 0, ngx_current_msec);
 	visit->counters = NULL;
 }
 
-/* The request's pool goes: whatever ended the request, its visit is over. */
+/*
+ * The request's pool goes: whatever ended the request, its visit is over. Only now is known what
+ * was sent.
+ */
 static void end_visit(void *data)
 {
 	struct espace_visit *visit = data;
+	uint64_t bytes = (uint64_t)visit->request->connection->sent;
 
-	leave(visit, (uint64_t)visit->request->connection->sent);
+	if (!visit->counters)
+		return;
+	if (visit->opens)
+		route_opened(visit->counters, ngx_current_msec);
+	route_leave(visit->counters, visit->side, bytes, ngx_current_msec);
+	visit->counters = NULL;
 }
 
 static void find_slug(struct espace_visit *visit)
@@ -61,6 +72,7 @@ struct espace_visit *espace_visit_make(ngx_http_request_t *r)
 	ngx_memzero(visit, sizeof(*visit));
 	visit->request = r;
 	visit->common = ngx_http_get_module_main_conf(r, ngx_http_espace_module);
+	visit->opens = espace_opens_session(r);
 	find_slug(visit);
 	cleanup->handler = end_visit;
 	ngx_http_set_ctx(r, visit, ngx_http_espace_module);
@@ -91,20 +103,16 @@ static enum counted count(struct espace_visit *visit, struct route_target *targe
 	if (!entry)
 		return NOT_LISTED;
 	counters = route_counters_of(table, visit->common->row, entry);
-	if (!route_enter(entry, counters, &visit->key, ngx_current_msec, target))
+	if (visit->opens)
+		route_opening(counters);
+	if (!route_enter(entry, counters, &visit->key, ngx_current_msec, target)) {
+		if (visit->opens)
+			route_not_opened(counters);
 		return NOT_READABLE;
+	}
 	visit->counters = counters;
 	visit->side = target->side;
 	return COUNTED;
-}
-
-/* Gradio names the session in the query of each call that goes on with one (Wire: L3). */
-static bool continues_session(ngx_http_request_t *r)
-{
-	static u_char name[] = "session_hash";
-	ngx_str_t value;
-
-	return ngx_http_arg(r, name, sizeof(name) - 1, &value) == NGX_OK;
 }
 
 static bool may_enter(const struct espace_visit *visit, const struct route_target *target)
@@ -112,7 +120,7 @@ static bool may_enter(const struct espace_visit *visit, const struct route_targe
 	if (target->access != ROUTE_PUBLIC)
 		return false;
 	return target->state == ROUTE_RUNNING ||
-	       (target->state == ROUTE_HANDOVER && continues_session(visit->request));
+	       (target->state == ROUTE_HANDOVER && espace_continues_session(visit->request));
 }
 
 bool espace_visit_enter(struct espace_visit *visit)
@@ -122,7 +130,7 @@ bool espace_visit_enter(struct espace_visit *visit)
 	if (count(visit, &target) != COUNTED)
 		return false;
 	if (!may_enter(visit, &target)) {
-		leave(visit, 0);
+		leave(visit);
 		return false;
 	}
 	espace_visit_send_to(visit, target.address, target.port);
@@ -142,7 +150,7 @@ bool espace_visit_follow(struct espace_visit *visit)
 
 	visit->told = true;
 	if (counted == COUNTED && target.state == ROUTE_DRAIN) {
-		leave(visit, 0);
+		leave(visit);
 		return false;
 	}
 	return counted != NOT_READABLE;
@@ -152,6 +160,6 @@ bool espace_visit_again(struct espace_visit *visit)
 {
 	if (visit->told)
 		return true;
-	leave(visit, 0);
+	leave(visit);
 	return espace_visit_enter(visit);
 }

@@ -24,8 +24,9 @@
  * writes DIR/run/nginx.conf and DIR/run/routes, answers on DIR/run/ask.sock, prints "ready" and
  * obeys lines on stdin, each answered by one line on stdout:
  *
- *     set SLUG running|drain|ask|gone public|private IP PORT     the table
- *     usage SLUG                       requests, open, bytes, activity, draining; or "none"
+ *     set SLUG running|drain|ask|handover|gone public|private IP PORT     the table
+ *     usage SLUG                       requests, open, bytes, activity, opening, opened; or "none"
+ *     open SLUG IP PORT                how many visits are there
  *     to SLUG IP PORT                  from now on, and for those held: this address
  *     page SLUG NAME                   the same with a page
  *     hold SLUG                        from now on questions are kept
@@ -124,10 +125,8 @@ static void set_rule(struct demo *demo, const struct rule *rule)
 static enum route_state state_of(const char *word)
 {
 	static const char *const words[] = {
-		[ROUTE_GONE] = "gone",
-		[ROUTE_RUNNING] = "running",
-		[ROUTE_DRAIN] = "drain",
-		[ROUTE_ASK] = "ask",
+		[ROUTE_GONE] = "gone", [ROUTE_RUNNING] = "running",   [ROUTE_DRAIN] = "drain",
+		[ROUTE_ASK] = "ask",   [ROUTE_HANDOVER] = "handover",
 	};
 
 	for (unsigned i = ROUTE_GONE; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -186,17 +185,33 @@ static void print_usage(struct demo *demo, const char *slug)
 	if (!route_usage(demo->route, slug, &usage))
 		printf("none\n");
 	else
-		printf("%ju %ju %ju %ju %ju\n", (uintmax_t)usage.requests, (uintmax_t)usage.open,
-		       (uintmax_t)usage.bytes, (uintmax_t)usage.activity_ms,
-		       (uintmax_t)usage.draining);
+		printf("%ju %ju %ju %ju %ju %ju\n", (uintmax_t)usage.requests,
+		       (uintmax_t)usage.open, (uintmax_t)usage.bytes, (uintmax_t)usage.activity_ms,
+		       (uintmax_t)usage.opening, (uintmax_t)usage.opened_ms);
+}
+
+static void print_open(struct demo *demo, const char *slug, const char *ip, unsigned port)
+{
+	struct in_addr address;
+
+	if (inet_pton(AF_INET, ip, &address) != 1)
+		printf("where?\n");
+	else
+		printf("%ju\n", (uintmax_t)route_open_at(demo->route, slug, ntohl(address.s_addr),
+							 (uint16_t)port));
 }
 
 static void obey(struct demo *demo, const char *line)
 {
 	struct err err = ERR_INIT;
-	char slug[ROUTE_SLUG_ROOM];
+	char slug[ROUTE_SLUG_ROOM], ip[INET_ADDRSTRLEN];
+	unsigned port;
 	int result;
 
+	if (sscanf(line, "open %63s %15s %u", slug, ip, &port) == 3) {
+		print_open(demo, slug, ip, port);
+		return;
+	}
 	if (sscanf(line, "usage %63s", slug) == 1) {
 		print_usage(demo, slug);
 		return;

@@ -101,7 +101,7 @@ static void a_search_ends_at_the_first_empty_entry_or_after_its_probes(void **st
 
 static void a_visit_is_counted_until_it_leaves(void **state)
 {
-	struct route_entry entry = {.address = 0x7f000001, .port = 7860, .side = 1};
+	struct route_entry entry = {.side = 1, .places[1] = {0x7f000001, 7860}};
 	struct route_counters counters = {0};
 	struct route_key key = key_of("me-demo");
 	struct route_target target;

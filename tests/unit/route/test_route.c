@@ -185,38 +185,74 @@ static void sums_the_rows_of_living_workers_only(void **state)
 	assert_int_equal(usage_of(fixture, "me-demo").activity_ms, 1000);
 }
 
-static void tells_who_is_still_at_the_old_address(void **state)
+static uint64_t open_at(struct fixture *fixture, uint32_t address)
 {
-	struct fixture *fixture = *state;
-	struct route_target old, new;
-
-	claim(fixture, 0);
-	set(fixture, "me-demo", ROUTE_RUNNING, 1);
-	old = visit(fixture, "me-demo", 0);
-	assert_int_equal(usage_of(fixture, "me-demo").draining, 0);
-
-	set(fixture, "me-demo", ROUTE_RUNNING, 2);
-	new = visit(fixture, "me-demo", 0);
-	assert_int_equal(new.address, 2);
-	assert_int_equal(usage_of(fixture, "me-demo").open, 2);
-	assert_int_equal(usage_of(fixture, "me-demo").draining, 1);
-
-	route_leave(counters_of(fixture, "me-demo", 0), old.side, 0, 2000);
-	assert_int_equal(usage_of(fixture, "me-demo").open, 1);
-	assert_int_equal(usage_of(fixture, "me-demo").draining, 0);
+	return route_open_at(fixture->route, "me-demo", address, 7860);
 }
 
-static void draining_and_going_on_is_no_move(void **state)
+static void tells_who_is_still_at_each_address_before(void **state)
+{
+	struct fixture *fixture = *state;
+	struct route_target visits[ROUTE_SIDES];
+
+	claim(fixture, 0);
+	for (uint32_t i = 0; i < ROUTE_SIDES; i++) {
+		set(fixture, "me-demo", ROUTE_RUNNING, i + 1);
+		visits[i] = visit(fixture, "me-demo", 0);
+		assert_int_equal(visits[i].address, i + 1);
+	}
+	assert_int_equal(usage_of(fixture, "me-demo").open, ROUTE_SIDES);
+	for (uint32_t i = 0; i < ROUTE_SIDES; i++) {
+		assert_int_equal(open_at(fixture, i + 1), 1);
+		route_leave(counters_of(fixture, "me-demo", 0), visits[i].side, 0, 2000);
+		assert_int_equal(open_at(fixture, i + 1), 0);
+	}
+	assert_int_equal(usage_of(fixture, "me-demo").open, 0);
+}
+
+static void nobody_is_at_an_address_that_the_slug_never_had(void **state)
 {
 	struct fixture *fixture = *state;
 
 	claim(fixture, 0);
 	set(fixture, "me-demo", ROUTE_RUNNING, 1);
 	visit(fixture, "me-demo", 0);
-	set(fixture, "me-demo", ROUTE_DRAIN, 0);
+	assert_int_equal(open_at(fixture, 2), 0);
+	assert_int_equal(route_open_at(fixture->route, "me-demo", 1, 7861), 0);
+	assert_int_equal(route_open_at(fixture->route, "me-other", 1, 7860), 0);
+}
+
+static void tells_which_answers_lead_to_a_next_call(void **state)
+{
+	struct fixture *fixture = *state;
+	struct route_counters *counters;
+
+	claim(fixture, 0);
 	set(fixture, "me-demo", ROUTE_RUNNING, 1);
-	assert_int_equal(usage_of(fixture, "me-demo").open, 1);
-	assert_int_equal(usage_of(fixture, "me-demo").draining, 0);
+	counters = counters_of(fixture, "me-demo", 0);
+	route_opening(counters);
+	route_opening(counters);
+	assert_int_equal(usage_of(fixture, "me-demo").opening, 2);
+	route_not_opened(counters);
+	assert_int_equal(usage_of(fixture, "me-demo").opened_ms, 0);
+	route_opened(counters, 3000);
+	assert_int_equal(usage_of(fixture, "me-demo").opening, 0);
+	assert_int_equal(usage_of(fixture, "me-demo").opened_ms, 3000);
+}
+
+static void draining_and_going_on_is_no_move(void **state)
+{
+	struct fixture *fixture = *state;
+	unsigned side;
+
+	claim(fixture, 0);
+	set(fixture, "me-demo", ROUTE_RUNNING, 1);
+	side = visit(fixture, "me-demo", 0).side;
+	set(fixture, "me-demo", ROUTE_DRAIN, 0);
+	set(fixture, "me-demo", ROUTE_HANDOVER, 1);
+	set(fixture, "me-demo", ROUTE_RUNNING, 1);
+	assert_int_equal(visit(fixture, "me-demo", 0).side, side);
+	assert_int_equal(open_at(fixture, 1), 2);
 }
 
 static void the_table_outlives_the_hub(void **state)
@@ -318,7 +354,11 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(sums_the_rows_of_living_workers_only, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(tells_who_is_still_at_the_old_address, setup,
+		cmocka_unit_test_setup_teardown(tells_who_is_still_at_each_address_before, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(nobody_is_at_an_address_that_the_slug_never_had,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(tells_which_answers_lead_to_a_next_call, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(draining_and_going_on_is_no_move, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_table_outlives_the_hub, setup, teardown),
