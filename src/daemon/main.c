@@ -46,6 +46,9 @@ static void print_help(void)
 	      "  token add USER [--role read|write|fine-grained] [--name N] [--value hf_...]\n"
 	      "            [--scope repo.read|repo.write:NS[/NAME]]...\n"
 	      "  token revoke USER NAME\n"
+	      "  audit [--actor A] [--target NS/NAME] [--action X] [--since T] [--until T]\n"
+	      "        [--limit N] [--json]        who changed what, newest first\n"
+	      "  audit --verify [--head ID:HASH]   is every row as it was written?\n"
 	      "  prepare                           make the base system of Spaces now\n"
 	      "  check [--repair]                  find what is damaged; mend what is safe\n"
 	      "  stop                              end everything of DIR\n"
@@ -107,7 +110,7 @@ static int run_word(const struct options *options, struct err *err)
 		{"stop", .plain = machine_stop},       {"@hub", .plain = run_role_hub},
 		{"@runner", .plain = run_role_runner}, {"check", .with_words = checkup_word},
 		{"user", .with_store = words_user},    {"org", .with_store = words_org},
-		{"token", .with_store = words_token},
+		{"token", .with_store = words_token},  {"audit", .with_store = words_audit},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -5,5 +5,6 @@ const struct checkup_area checkup_areas[] = {
 	{"machine", CHECKUP_AS_OWNER, checkup_machine},
 	{"database", CHECKUP_AS_OWNER, checkup_database},
 	{"rows", CHECKUP_AS_OWNER, checkup_rows},
+	{"audit", CHECKUP_AS_OWNER, checkup_audit},
 	{0},
 };

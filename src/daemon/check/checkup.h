@@ -102,3 +102,5 @@ int checkup_machine(struct checkup *checkup, struct err *err);
 int checkup_database(struct checkup *checkup, struct err *err);
 /* Rows that contradict each other. */
 int checkup_rows(struct checkup *checkup, struct err *err);
+/* The chain of the audit. */
+int checkup_audit(struct checkup *checkup, struct err *err);

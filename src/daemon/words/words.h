@@ -36,3 +36,13 @@ must_check int words_org(struct store *store, int argc, char **argv, FILE *out, 
  * token revoke USER NAME
  */
 must_check int words_token(struct store *store, int argc, char **argv, FILE *out, struct err *err);
+
+/*
+ * audit [--actor A] [--target NS/NAME] [--action X] [--since T] [--until T] [--limit N] [--json]
+ * Prints rows of the audit (store/audit.h), newest first, as a table or as lines of JSON. Changes
+ * nothing.
+ *
+ * audit --verify [--head ID:HASH]
+ * Verifies their chain (store/chain.h) and prints its head. Errors: ERR_SYSTEM where it is broken.
+ */
+must_check int words_audit(struct store *store, int argc, char **argv, FILE *out, struct err *err);
