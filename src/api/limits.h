@@ -53,6 +53,8 @@ enum {
 	LIMITS_LIST_SLOW = 50,            /* … and where each repository is opened */
 	LIMITS_LIST_BYTES = 4 << 20,      /* a page that is longer ends early */
 	LIMITS_CONFIG = 1 << 20,          /* bytes of a model's config.json */
+	LIMITS_AUDIT_NORMAL = 100,        /* rows of one page of the audit … */
+	LIMITS_AUDIT_PAGE = 1000,         /* … and with `limit` */
 	LIMITS_SEARCH = 100,              /* Spaces that a search tells of */
 	LIMITS_LIST_TERMS = 32,           /* values of `search`, `filter` and their like */
 	LIMITS_LIST_TERM = 256,           /* bytes of each */

@@ -113,6 +113,8 @@ def expected(right, target, private, user):
         return "yes"
     if right == "SIGNED_IN":
         return "yes" if user else (401, None)
+    if right == "ADMIN":
+        return "yes" if user == "me" else (403, None) if user else (401, None)
     if target == "NAMED" and not user:
         return (401, None)  # a body without a namespace means the caller's
     if private and READ not in MAY[user]:
