@@ -63,16 +63,16 @@ struct keeper {
 	bool end_all;
 };
 
-int keeper_lock(const struct datadir *dir, int *out, struct err *err)
+int keeper_lock(const char *path, int *out, struct err *err)
 {
 	/* The directory itself: files in it are replaced now and then, and their locks with them.
 	 */
-	owned(close) int fd = openat(dir->fd, ".", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	owned(close) int fd = open(path, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return err_sys(err, "open the data directory");
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, ERR_BUSY, "espaced already runs on %s", dir->path);
+		return err_set(err, ERR_BUSY, "espaced already runs on %s", path);
 	*out = take_fd(&fd);
 	return 0;
 }
@@ -419,10 +419,9 @@ static int keep(const struct keeper_config *config, bool *end_all, struct err *e
 
 int keeper_run(const struct keeper_config *config, struct err *err)
 {
-	owned(close) int locked = -1;
 	bool end_all = false;
 
-	if (keeper_lock(config->dir, &locked, err) < 0 || keep(config, &end_all, err) < 0)
+	if (keep(config, &end_all, err) < 0)
 		return -1;
 	/* After our own sockets are closed: they keep run/ busy. */
 	return end_all ? teardown(config->dir, config->settings, err) : 0;

@@ -19,13 +19,14 @@ struct keeper_config {
 	const char *const *options; /* our own options, NULL-terminated: hub and runner get them */
 };
 
-/* Run until a signal. Errors: ERR_BUSY where another keeper holds the data directory. */
+/* Run until a signal. The caller holds the data directory's lock. */
 must_check int keeper_run(const struct keeper_config *config, struct err *err);
 
 /*
- * Hold the data directory until the descriptor is closed. Errors: ERR_BUSY.
+ * Hold the data directory, prepared or not, until the descriptor is closed. Errors: ERR_BUSY where
+ * another process does.
  */
-must_check int keeper_lock(const struct datadir *dir, int *out, struct err *err);
+must_check int keeper_lock(const char *path, int *out, struct err *err);
 
 /* Pid of the keeper that holds it, checked by start time; 0 for none. */
 must_check int keeper_find(const struct datadir *dir, pid_t *out, struct err *err);

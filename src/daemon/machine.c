@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/datadir.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -29,7 +30,7 @@
 enum {
 	STOP_LIMIT_MS = 30000, /* design 2: stop returns in at most 30 s */
 	CONF_MODE = 0644,
-	BASE_PAUSE_NS = 200 * 1000 * 1000,
+	LOOK_PAUSE_NS = 200 * 1000 * 1000,
 };
 
 static const char first_conf[] =
@@ -55,16 +56,31 @@ static int parse_pool(const char *text, uint32_t *out, struct err *err)
 	return 0;
 }
 
-int machine_claim(const struct options *options, struct err *err)
+int machine_claim(const struct options *options, int *locked, struct err *err)
 {
 	uint32_t pool = 0;
+	owned(close) int fd = -1;
 
 	if (geteuid() != 0)
 		return err_set(err, ERR_DENIED,
 			       "this must be started by root: it makes containers");
-	if (parse_pool(options->settings.network_pool, &pool, err) < 0)
+	if (parse_pool(options->settings.network_pool, &pool, err) < 0 ||
+	    file_make_dirs(AT_FDCWD, options->data, 0755, err) < 0 ||
+	    keeper_lock(options->data, &fd, err) < 0 ||
+	    datadir_claim(options->data, pool, (uint32_t)options->settings.ids_base, err) < 0)
 		return -1;
-	return datadir_claim(options->data, pool, (uint32_t)options->settings.ids_base, err);
+	*locked = take_fd(&fd);
+	return 0;
+}
+
+/* Held only meanwhile: the word may be given to a running hub, which has claimed it before. */
+static int claim_for_word(const struct options *options, struct err *err)
+{
+	owned(close) int locked = -1;
+
+	if (machine_claim(options, &locked, err) < 0 && err->kind != ERR_BUSY)
+		return -1;
+	return 0;
 }
 
 int machine_init(const struct options *options, struct err *err)
@@ -73,7 +89,7 @@ int machine_init(const struct options *options, struct err *err)
 	owned(store_close) struct store *store = NULL;
 	owned(free) char *path = NULL;
 
-	if (machine_claim(options, err) < 0 || owner_become(options->data, err) < 0 ||
+	if (claim_for_word(options, err) < 0 || owner_become(options->data, err) < 0 ||
 	    datadir_open(options->data, &dir, err) < 0)
 		return -1;
 	path = datadir_path(&dir, "espace.db");
@@ -126,7 +142,7 @@ static int wait_base(const struct datadir *dir, struct err *err)
 	pid_t keeper = 1;
 
 	while (!file_exists(dir->fd, "layers/base")) {
-		nanosleep(&(struct timespec){.tv_nsec = BASE_PAUSE_NS}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_NS}, NULL);
 		if (keeper_find(dir, &keeper, err) < 0)
 			return -1;
 		if (!keeper)
@@ -141,11 +157,11 @@ int machine_prepare(const struct options *options, struct err *err)
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 	owned(close) int locked = -1;
 
-	if (machine_claim(options, err) < 0 || datadir_open(options->data, &dir, err) < 0)
+	if (machine_claim(options, &locked, err) < 0 && err->kind != ERR_BUSY)
 		return -1;
-	if (!keeper_lock(&dir, &locked, err))
-		return make_base(&dir, &options->settings, err);
-	return err->kind == ERR_BUSY ? wait_base(&dir, err) : -1;
+	if (datadir_open(options->data, &dir, err) < 0)
+		return -1;
+	return locked < 0 ? wait_base(&dir, err) : make_base(&dir, &options->settings, err);
 }
 
 /* Wait for the end of a process that is no child of ours. */
@@ -178,6 +194,22 @@ static int end_keeper(const struct datadir *dir, struct err *err)
 	return wait_end(pid, STOP_LIMIT_MS, err);
 }
 
+/* Between its lock and its state file, a keeper that starts can't be found yet. */
+static int become_last(const struct datadir *dir, int *locked, struct err *err)
+{
+	int64_t until_ms = clock_mono_ms() + STOP_LIMIT_MS;
+
+	for (;;) {
+		if (end_keeper(dir, err) < 0)
+			return -1;
+		if (keeper_lock(dir->path, locked, err) == 0)
+			return 0;
+		if (err->kind != ERR_BUSY || clock_mono_ms() >= until_ms)
+			return -1;
+		nanosleep(&(struct timespec){.tv_nsec = LOOK_PAUSE_NS}, NULL);
+	}
+}
+
 int machine_stop(const struct options *options, struct err *err)
 {
 	owned(datadir_done) struct datadir dir = {.fd = -1};
@@ -185,8 +217,7 @@ int machine_stop(const struct options *options, struct err *err)
 
 	if (geteuid() != 0)
 		return err_set(err, ERR_DENIED, "stop must be started by root");
-	if (datadir_open(options->data, &dir, err) < 0 || end_keeper(&dir, err) < 0 ||
-	    keeper_lock(&dir, &locked, err) < 0)
+	if (datadir_open(options->data, &dir, err) < 0 || become_last(&dir, &locked, err) < 0)
 		return -1;
 	return teardown(&dir, &options->settings, err);
 }

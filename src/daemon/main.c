@@ -131,10 +131,11 @@ static int run_word(const struct options *options, struct err *err)
 
 static int serve(const struct options *options, struct err *err)
 {
+	owned(close) int locked = -1;
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 
-	if (machine_claim(options, err) < 0 || datadir_open(options->data, &dir, err) < 0 ||
-	    hardware_file_check(&dir, err) < 0)
+	if (machine_claim(options, &locked, err) < 0 ||
+	    datadir_open(options->data, &dir, err) < 0 || hardware_file_check(&dir, err) < 0)
 		return -1;
 	return keeper_run(&(struct keeper_config){.dir = &dir,
 						  .settings = &options->settings,

@@ -7,7 +7,7 @@ static int find_hub(struct checkup *checkup, int *locked, struct err *err)
 {
 	int fd = -1;
 
-	if (keeper_lock(checkup->dir, &fd, err) < 0) {
+	if (keeper_lock(checkup->dir->path, &fd, err) < 0) {
 		checkup->hub_runs = true;
 		return err->kind == ERR_BUSY ? 0 : -1;
 	}
