@@ -219,6 +219,7 @@ def main():
         for build in ("build", "build-asan"):
             do(f"wire, {build}", pytest("tests/wire", options, build))
         do("e2e", pytest("tests/e2e", options, "build"))
+        do("chaos", pytest("tests/chaos", options, "build"))
     print(f"\n{totals.passed} passed, {totals.failed} failed")
     return 1 if totals.failed else 0
 

@@ -37,7 +37,7 @@ class Visitor(threading.Thread):
                 if answer.status != 200:
                     self.failures.append((answer.status, body[:200]))
                 self.answers[body] = self.answers.get(body, 0) + 1
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 self.failures.append(repr(error))
                 connection.close()
         connection.close()
