@@ -9,5 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+/* clang's FORTIFY has macros of these names. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok atoi atol gmtime localtime ctime tmpnam
 #pragma GCC poison system popen

@@ -95,7 +95,7 @@ static int wrong_type(const char *key, const char *type, struct err *err)
 
 int json_get_text(const json_t *object, const char *key, const char **out, struct err *err)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (find(object, key, &value, err) < 0)
 		return -1;
@@ -121,7 +121,7 @@ int json_need_text(const json_t *object, const char *key, const char **out, stru
 
 int json_get_bool(const json_t *object, const char *key, bool *out, struct err *err)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (find(object, key, &value, err) < 0)
 		return -1;
@@ -135,7 +135,7 @@ int json_get_bool(const json_t *object, const char *key, bool *out, struct err *
 
 int json_get_int(const json_t *object, const char *key, int64_t *out, struct err *err)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (find(object, key, &value, err) < 0)
 		return -1;
@@ -149,7 +149,7 @@ int json_get_int(const json_t *object, const char *key, int64_t *out, struct err
 
 int json_get_array(const json_t *object, const char *key, json_t **out, struct err *err)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (find(object, key, &value, err) < 0)
 		return -1;
@@ -163,7 +163,7 @@ int json_get_array(const json_t *object, const char *key, json_t **out, struct e
 
 int json_get_object(const json_t *object, const char *key, json_t **out, struct err *err)
 {
-	json_t *value;
+	json_t *value = NULL;
 
 	if (find(object, key, &value, err) < 0)
 		return -1;
