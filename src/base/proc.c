@@ -13,6 +13,7 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 
 enum {
@@ -271,26 +272,34 @@ static bool drain(int fd, struct str *output)
 	}
 }
 
-/* Until the end of the child, not of the pipe: a daemon that it leaves behind may keep that open.
+/*
+ * Until the end of the child, not of the pipe: a daemon that it leaves behind may keep that open.
+ * False where the time is over before. `until_ms` 0: no limit.
  */
-static void collect(int fd, const struct proc *proc, struct str *output)
+static bool collect(int fd, const struct proc *proc, struct str *output, int64_t until_ms)
 {
 	struct pollfd polls[] = {{.fd = fd, .events = POLLIN},
 				 {.fd = proc->pidfd, .events = POLLIN}};
 
 	while (!polls[1].revents) {
-		if (poll(polls, 2, -1) < 0)
+		int64_t left_ms = until_ms ? until_ms - clock_mono_ms() : -1;
+
+		if (until_ms && left_ms <= 0)
+			return false;
+		if (poll(polls, 2, left_ms > INT_MAX ? INT_MAX : (int)left_ms) < 0)
 			continue; /* EINTR; all else is our own mistake */
 		if (polls[0].revents && drain(fd, output))
 			polls[0].fd = -1;
 	}
 	if (polls[0].fd >= 0)
 		drain(fd, output);
+	return true;
 }
 
-static int start_piped(const char *const *argv, int in, int *reading, struct proc *proc,
+static int start_piped(const struct proc_spec *spec, int in, int *reading, struct proc *proc,
 		       struct err *err)
 {
+	struct proc_spec piped = *spec;
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -299,19 +308,22 @@ static int start_piped(const char *const *argv, int in, int *reading, struct pro
 
 	owned(close) int writing = ends[1];
 	const int fds[] = {in, writing, writing};
-	struct proc_spec spec = {.argv = argv, .fds = fds, .fd_count = 3};
 
+	piped.fds = fds;
+	piped.fd_count = 3;
 	if (fcntl(*reading, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(err, "fcntl");
-	return proc_start(&spec, proc, err);
+	return proc_start(&piped, proc, err);
 }
 
-static int start_plain(const char *const *argv, int in, struct proc *proc, struct err *err)
+static int start_plain(const struct proc_spec *spec, int in, struct proc *proc, struct err *err)
 {
 	const int fds[] = {in, STDERR_FILENO, STDERR_FILENO};
-	struct proc_spec spec = {.argv = argv, .fds = fds, .fd_count = 3};
+	struct proc_spec plain = *spec;
 
-	return proc_start(&spec, proc, err);
+	plain.fds = fds;
+	plain.fd_count = 3;
+	return proc_start(&plain, proc, err);
 }
 
 static int failed(const char *const *argv, int status, const char *output, struct err *err)
@@ -331,8 +343,10 @@ static int failed(const char *const *argv, int status, const char *output, struc
 	return err_set(err, ERR_SYSTEM, "%s ended with status %d", program_name(argv), status);
 }
 
-int proc_run(const char *const *argv, const char *input, struct str *output, struct err *err)
+static int run(const struct proc_spec *spec, const char *input, struct str *output,
+	       int64_t until_ms, struct err *err)
 {
+	const char *const *argv = spec->argv;
 	owned(proc_done) struct proc proc = PROC_INIT;
 	owned(close) int in = -1;
 	owned(close) int reading = -1;
@@ -341,16 +355,28 @@ int proc_run(const char *const *argv, const char *input, struct str *output, str
 
 	if (input && open_input(input, &in, err) < 0)
 		return -1;
-	if (output ? start_piped(argv, in, &reading, &proc, err) < 0
-		   : start_plain(argv, in, &proc, err) < 0)
+	if (output ? start_piped(spec, in, &reading, &proc, err) < 0
+		   : start_plain(spec, in, &proc, err) < 0)
 		return -1;
-	if (output)
-		collect(reading, &proc, output);
+	if (output && !collect(reading, &proc, output, until_ms))
+		return err_set(err, ERR_BUSY, "%s takes too long and was ended",
+			       program_name(argv));
 	if (proc_wait(&proc, &status, err) < 0)
 		return -1;
 	if (status != 0)
 		return failed(argv, status, output ? output->data + before : NULL, err);
 	return output ? str_check(output, "the output", err) : 0;
+}
+
+int proc_run(const char *const *argv, const char *input, struct str *output, struct err *err)
+{
+	return run(&(struct proc_spec){.argv = argv}, input, output, 0, err);
+}
+
+int proc_run_within(const struct proc_spec *spec, const char *input, struct str *output,
+		    int64_t limit_ms, struct err *err)
+{
+	return run(spec, input, output, clock_mono_ms() + limit_ms, err);
 }
 
 uint64_t proc_start_time(pid_t pid)

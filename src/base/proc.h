@@ -57,5 +57,12 @@ static inline void own_proc_done(struct proc *held)
 must_check int proc_run(const char *const *argv, const char *input, struct str *output,
 			struct err *err);
 
+/*
+ * The same for at most `limit_ms`; then the child is killed. `output` must be given, and the
+ * descriptors of `spec` are ours to set. Errors: ERR_BUSY where the time was over.
+ */
+must_check int proc_run_within(const struct proc_spec *spec, const char *input, struct str *output,
+			       int64_t limit_ms, struct err *err);
+
 /* Start time of a process in clock ticks since boot (proc(5), stat field 22); 0 if it is gone. */
 uint64_t proc_start_time(pid_t pid);

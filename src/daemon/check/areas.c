@@ -6,5 +6,6 @@ const struct checkup_area checkup_areas[] = {
 	{"database", CHECKUP_AS_OWNER, checkup_database},
 	{"rows", CHECKUP_AS_OWNER, checkup_rows},
 	{"audit", CHECKUP_AS_OWNER, checkup_audit},
+	{"repositories", CHECKUP_AS_OWNER, checkup_repositories},
 	{0},
 };

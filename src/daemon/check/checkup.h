@@ -104,3 +104,5 @@ int checkup_database(struct checkup *checkup, struct err *err);
 int checkup_rows(struct checkup *checkup, struct err *err);
 /* The chain of the audit. */
 int checkup_audit(struct checkup *checkup, struct err *err);
+/* repos/: folders against rows, git fsck, what crashes have left. */
+int checkup_repositories(struct checkup *checkup, struct err *err);

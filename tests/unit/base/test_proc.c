@@ -108,6 +108,18 @@ static void a_daemon_left_behind_does_not_hold_us(void **state)
 	assert_int_equal(kill(pid, SIGKILL), 0); /* it still ran */
 }
 
+static void what_takes_too_long_is_ended(void **state)
+{
+	const char *const argv[] = {"sleep", "1000", NULL};
+	owned(str_done) struct str output = str_new(100);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(
+		proc_run_within(&(struct proc_spec){.argv = argv}, NULL, &output, 50, &err), -1);
+	assert_int_equal(err.kind, ERR_BUSY);
+	assert_string_equal(err.text, "sleep takes too long and was ended");
+}
+
 static void a_missing_program_is_found_out_at_start(void **state)
 {
 	const char *const in_path[] = {"no-such-program-here", NULL};
@@ -348,6 +360,7 @@ int main(void)
 		cmocka_unit_test(failure_without_output_tells_the_status),
 		cmocka_unit_test(output_over_the_limit_is_an_error_and_no_hang),
 		cmocka_unit_test(a_daemon_left_behind_does_not_hold_us),
+		cmocka_unit_test(what_takes_too_long_is_ended),
 		cmocka_unit_test(a_missing_program_is_found_out_at_start),
 		cmocka_unit_test(what_is_no_program_is_not_given_to_a_shell),
 		cmocka_unit_test(a_child_has_exactly_its_descriptors),
