@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -73,6 +74,16 @@ static int open_odb(struct quarantine *quarantine, const char *objects, struct e
 	return 0;
 }
 
+/* What is there already, and is not written once more, must stay: tidy.h asks for this lock. */
+static int hold_objects(int objects_fd)
+{
+	while (flock(objects_fd, LOCK_SH) < 0) {
+		if (errno != EINTR)
+			return -1;
+	}
+	return 0;
+}
+
 int quarantine_new(struct git *git, struct quarantine **out, struct err *err)
 {
 	owned(free) char *objects = mem_format("%s/objects", git->path);
@@ -81,7 +92,7 @@ int quarantine_new(struct git *git, struct quarantine **out, struct err *err)
 
 	quarantine->fd = -1;
 	quarantine->objects_fd = open(objects, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (quarantine->objects_fd < 0)
+	if (quarantine->objects_fd < 0 || hold_objects(quarantine->objects_fd) < 0)
 		return err_sys(err, "open the objects");
 	/* `git prune` deletes old folders of this prefix: what a crash left behind goes in time. */
 	random_id(id);
@@ -215,12 +226,31 @@ int quarantine_sync(struct quarantine *quarantine, struct err *err)
 	return syncs_run(syncs, err);
 }
 
-static int object_move(const struct fan *fan, const char *name, struct err *err)
+static int fan_make(struct quarantine *quarantine, const char *name, struct err *err);
+
+/* git removes empty folders of objects, perhaps right behind our look at this one. */
+enum { MOVE_TRIES = 10 };
+
+/* From `file` in `fd` to the database's `name` in the folder `fan`. */
+static int move_object(struct quarantine *quarantine, int fd, const char *file, const char *fan,
+		       const char *name)
 {
 	char to[NAME_MAX + 4];
+	struct err err = ERR_INIT; /* told by the rename that follows */
 
-	snprintf(to, sizeof(to), "%s/%s", fan->name, name);
-	if (renameat(fan->fd, name, fan->quarantine->objects_fd, to) < 0)
+	snprintf(to, sizeof(to), "%s/%s", fan, name);
+	for (int i = 0; i < MOVE_TRIES; i++) {
+		if (renameat(fd, file, quarantine->objects_fd, to) == 0)
+			return 0;
+		if (errno != ENOENT || fan_make(quarantine, fan, &err) < 0)
+			break;
+	}
+	return -1;
+}
+
+static int object_move(const struct fan *fan, const char *name, struct err *err)
+{
+	if (move_object(fan->quarantine, fan->fd, name, fan->name, name) < 0)
 		return err_sys(err, "publish a new object");
 	return 0;
 }
@@ -252,12 +282,10 @@ static int small_move(void *arg, const char *file, const char *hex, struct err *
 {
 	struct quarantine *quarantine = arg;
 	char fan[3] = {hex[0], hex[1], '\0'};
-	char to[GIT_HEX + 1];
 
-	snprintf(to, sizeof(to), "%s/%s", fan, hex + 2);
 	if (fan_make(quarantine, fan, err) < 0)
 		return -1;
-	if (renameat(quarantine->objects_fd, file, quarantine->objects_fd, to) < 0)
+	if (move_object(quarantine, quarantine->objects_fd, file, fan, hex + 2) < 0)
 		return err_sys(err, "publish a new object");
 	return 0;
 }
@@ -273,6 +301,8 @@ static int add_folder(int objects_fd, const char *name, struct syncs *syncs, str
 {
 	owned(close) int fd = openat(objects_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+	if (fd < 0 && errno == ENOENT)
+		return 0; /* all that was in it lies in a pack by now, and git has synced that */
 	if (fd < 0)
 		return err_sys(err, "open a folder of objects");
 	syncs_add(syncs, take_fd(&fd));

@@ -11,6 +11,9 @@
  * of one for each, and only then gives them their place in the database by rename. So a crash can
  * leave no damaged object under a name that a later upload would take for present, and an abandoned
  * upload leaves nothing.
+ *
+ * From quarantine_new() to quarantine_free() nothing is pruned from the repository (tidy.h): an
+ * object that is there already is not written again, though nothing may lead to it yet.
  */
 struct quarantine;
 
