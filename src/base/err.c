@@ -68,15 +68,36 @@ int err_set(struct err *err, enum err_kind kind, const char *format, ...)
 int err_sys(struct err *err, const char *format, ...)
 {
 	int number = errno;
-	bool full = number == ENOSPC || number == EDQUOT;
 	char reason[128];
 	va_list args;
 
 	va_start(args, format);
-	fill(err, full ? ERR_FULL : ERR_SYSTEM, strerror_r(number, reason, sizeof(reason)), format,
-	     args);
+	fill(err, err_kind_of(number), strerror_r(number, reason, sizeof(reason)), format, args);
 	va_end(args);
 	return -1;
+}
+
+enum err_kind err_kind_of(int number)
+{
+	switch (number) {
+	case ENOSPC:
+	case EDQUOT:
+		return ERR_FULL;
+	case EIO:
+	case EROFS:
+		return ERR_DISK;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return ERR_BUSY;
+	default:
+		return ERR_SYSTEM;
+	}
+}
+
+bool err_may_pass(const struct err *err)
+{
+	return err->kind == ERR_FULL || err->kind == ERR_DISK || err->kind == ERR_BUSY;
 }
 
 int err_in(struct err *err, const char *format, ...)
@@ -114,6 +135,7 @@ const char *err_kind_name(enum err_kind kind)
 		[ERR_SPENT] = "spent",
 		[ERR_BUSY] = "busy",
 		[ERR_FULL] = "full",
+		[ERR_DISK] = "disk",
 	};
 
 	if ((unsigned)kind >= ERR_KIND_COUNT)

@@ -34,6 +34,7 @@ enum err_kind {
 	ERR_SPENT,       /* too many requests: 429 */
 	ERR_BUSY,        /* try again later: 503 */
 	ERR_FULL,        /* no room on the disk: 507 */
+	ERR_DISK,        /* the disk fails, or may not be written: 503 */
 	ERR_KIND_COUNT
 };
 
@@ -49,8 +50,17 @@ struct err {
 /* Fill *err. Returns -1, so that `return err_set(...)` reads well. */
 int err_set(struct err *err, enum err_kind kind, const char *format, ...) like_printf(3, 4);
 
-/* The same with the text of errno behind it; ENOSPC, EDQUOT: ERR_FULL, all else: ERR_SYSTEM. */
+/* The same with the text of errno behind it, and the kind of err_kind_of(). */
 int err_sys(struct err *err, const char *format, ...) like_printf(2, 3);
+
+/*
+ * What an errno means to whoever asked: ERR_FULL, ERR_DISK, ERR_BUSY where the machine has run out
+ * of descriptors or memory for now, ERR_SYSTEM for all else.
+ */
+enum err_kind err_kind_of(int number);
+
+/* May the same work be done later, without anybody asking for something else? */
+bool err_may_pass(const struct err *err);
 
 /* Put context in front of an error on its way up: "context: text". Keeps the kind. Returns -1. */
 int err_in(struct err *err, const char *format, ...) like_printf(2, 3);

@@ -64,6 +64,17 @@ int inner_setup(struct err *err)
 	return 0;
 }
 
+/* libgit2 keeps the text of errno and not its number. */
+static enum err_kind kind_of_text(const char *text)
+{
+	static const int numbers[] = {ENOSPC, EDQUOT, EIO, EROFS, EMFILE, ENFILE, ENOMEM};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		if (str_ends(text, strerrordesc_np(numbers[i])))
+			return err_kind_of(numbers[i]);
+	return ERR_SYSTEM;
+}
+
 int inner_fail(struct err *err, const char *what)
 {
 	const git_error *last = git_error_last();
@@ -73,13 +84,9 @@ int inner_fail(struct err *err, const char *what)
 	/* libgit2's text may name a path of the server, but behind it stands that of errno. */
 	if (last && last->klass == GIT_ERROR_OS) {
 		const char *reason = strrchr(last->message, ':');
-		enum err_kind kind =
-			str_ends(last->message, strerrordesc_np(ENOSPC)) ||
-					str_ends(last->message, strerrordesc_np(EDQUOT))
-				? ERR_FULL
-				: ERR_SYSTEM;
 
-		return err_set(err, kind, "%s%s", what, reason ? reason : "");
+		return err_set(err, kind_of_text(last->message), "%s%s", what,
+			       reason ? reason : "");
 	}
 	return err_set(err, ERR_SYSTEM, "%s: git error of class %d", what, last ? last->klass : 0);
 }

@@ -42,7 +42,7 @@ void inner_free(struct git *git);
 /* Prepare libgit2 once per process. Called by everything that makes a `struct git`. */
 must_check int inner_setup(struct err *err);
 
-/* Fill *err from libgit2's last error, as ERR_SYSTEM, or ERR_FULL for a full disk. Returns -1. */
+/* Fill *err from libgit2's last error, of the kind that its errno has. Returns -1. */
 int inner_fail(struct err *err, const char *what);
 
 /*

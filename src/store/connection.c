@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -34,20 +35,8 @@ bool connection_in_transaction(struct store_db *db)
 	return !sqlite3_get_autocommit(db->sqlite);
 }
 
-static bool is_full(struct store_db *db, int code)
-{
-	if ((code & 0xff) == SQLITE_FULL)
-		return true;
-	if ((code & 0xff) != SQLITE_IOERR)
-		return false;
-	int cause = sqlite3_system_errno(db->sqlite);
-	return cause == ENOSPC || cause == EDQUOT;
-}
-
 static enum err_kind kind_of(struct store_db *db, int code)
 {
-	if (is_full(db, code))
-		return ERR_FULL;
 	switch (code) {
 	case SQLITE_CONSTRAINT_UNIQUE:
 	case SQLITE_CONSTRAINT_PRIMARYKEY:
@@ -60,6 +49,15 @@ static enum err_kind kind_of(struct store_db *db, int code)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return ERR_BUSY;
+	case SQLITE_FULL:
+		return ERR_FULL;
+	case SQLITE_READONLY:
+		return ERR_DISK;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return err_kind_of(sqlite3_system_errno(db->sqlite));
+	case SQLITE_NOMEM:
+		abort(); /* base/mem.h */
 	default:
 		return ERR_SYSTEM;
 	}

@@ -74,7 +74,7 @@ unsigned store_waiting(struct store *store);
  * query runs once; the same SQL again is a new store_query(), which finds it prepared. The end of
  * the transaction or reading ends its queries too: store_query_end() then only gives back memory,
  * and nothing else may be done with them. Errors of store_step: ERR_EXISTS for a UNIQUE or PRIMARY
- * KEY conflict, ERR_FULL, ERR_BUSY, ERR_SYSTEM.
+ * KEY conflict, ERR_FULL, ERR_DISK, ERR_BUSY, ERR_SYSTEM.
  */
 struct store_query *store_query(struct store_db *db, const char *sql);
 void store_query_end(struct store_query *query);

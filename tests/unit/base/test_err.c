@@ -53,16 +53,26 @@ static void sys_adds_the_reason(void **state)
 	assert_string_equal(err.text, "open x: Permission denied");
 }
 
-static void a_full_disk_has_its_own_kind(void **state)
+static void what_may_pass_has_kinds_of_its_own(void **state)
 {
-	struct err err = ERR_INIT;
+	static const struct {
+		int number;
+		enum err_kind kind;
+		bool may_pass;
+	} rows[] = {
+		{ENOSPC, ERR_FULL, true}, {EDQUOT, ERR_FULL, true},    {EIO, ERR_DISK, true},
+		{EROFS, ERR_DISK, true},  {EMFILE, ERR_BUSY, true},    {ENFILE, ERR_BUSY, true},
+		{ENOMEM, ERR_BUSY, true}, {EACCES, ERR_SYSTEM, false},
+	};
 
-	errno = ENOSPC;
-	err_sys(&err, "write");
-	assert_int_equal(err.kind, ERR_FULL);
-	errno = EDQUOT;
-	err_sys(&err, "write");
-	assert_int_equal(err.kind, ERR_FULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct err err = ERR_INIT;
+
+		errno = rows[i].number;
+		err_sys(&err, "write");
+		assert_int_equal(err.kind, rows[i].kind);
+		assert_int_equal(err_may_pass(&err), rows[i].may_pass);
+	}
 }
 
 static void context_goes_in_front_and_keeps_the_kind(void **state)
@@ -115,7 +125,7 @@ int main(void)
 		cmocka_unit_test(text_stays_one_line),
 		cmocka_unit_test(long_text_is_cut_between_characters),
 		cmocka_unit_test(sys_adds_the_reason),
-		cmocka_unit_test(a_full_disk_has_its_own_kind),
+		cmocka_unit_test(what_may_pass_has_kinds_of_its_own),
 		cmocka_unit_test(context_goes_in_front_and_keeps_the_kind),
 		cmocka_unit_test(an_error_may_be_its_own_argument),
 		cmocka_unit_test(context_that_does_not_fit_is_cut),
