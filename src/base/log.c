@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/flood.h"
 
 /* The longest line with its line break: what a pipe takes in one piece (PIPE_BUF, pipe(7)). */
 enum { LINE_MAX_BYTES = 4096 };
@@ -15,6 +17,10 @@ enum { LINE_MAX_BYTES = 4096 };
 static _Atomic(const char *) log_program = "espaced";
 static _Atomic(int) log_level = LOG_LEVEL_INFO;
 static _Thread_local const char *log_request_id;
+
+/* Whoever finds it held writes its line: a bound is not worth waiting for. */
+static pthread_mutex_t flood_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct flood flood; /* under flood_lock */
 
 struct line {
 	char text[LINE_MAX_BYTES];
@@ -74,22 +80,11 @@ static void put_escaped(struct line *line, const char *text)
 	}
 }
 
-void log_line(enum log_level level, const char *event, const char *format, ...)
+static void write_line(enum log_level level, const char *event, const char *message)
 {
 	static const char *const names[] = {"error", "warn", "info", "debug"};
-	char message[LINE_MAX_BYTES];
 	char stamp[CLOCK_STAMP_MAX];
 	struct line line = {.length = 0};
-	int saved = errno;
-	va_list args;
-
-	if ((int)level > atomic_load(&log_level))
-		return;
-	va_start(args, format);
-	if (vsnprintf(message, sizeof(message), format, args) < 0)
-		message[0] = '\0';
-	va_end(args);
-
 	const char *const head[] = {clock_stamp(clock_wall_ms(), stamp), names[level],
 				    atomic_load(&log_program), event};
 
@@ -106,5 +101,45 @@ void log_line(enum log_level level, const char *event, const char *format, ...)
 	put_escaped(&line, message);
 	line.text[line.length++] = '\n';
 	(void)!write(STDERR_FILENO, line.text, line.length); /* nobody left to tell */
+}
+
+/* May the line be written? *held and *lines tell what was held back before, or NULL. */
+static bool ask_flood(enum log_level level, const char *event, const char **held, unsigned *lines)
+{
+	int64_t now_ms = clock_mono_ms();
+	bool passes = true;
+
+	*held = NULL;
+	if (level > LOG_LEVEL_WARN || pthread_mutex_trylock(&flood_lock) != 0)
+		return true;
+	*held = flood_held(&flood, now_ms, lines);
+	passes = flood_pass(&flood, event, now_ms);
+	pthread_mutex_unlock(&flood_lock);
+	return passes;
+}
+
+void log_line(enum log_level level, const char *event, const char *format, ...)
+{
+	char message[LINE_MAX_BYTES];
+	int saved = errno;
+	const char *held;
+	unsigned lines;
+	va_list args;
+	bool passes;
+
+	if ((int)level > atomic_load(&log_level))
+		return;
+	passes = ask_flood(level, event, &held, &lines);
+	if (held) {
+		snprintf(message, sizeof(message), "event=%s lines=%u", held, lines);
+		write_line(LOG_LEVEL_WARN, "log.held", message);
+	}
+	if (passes) {
+		va_start(args, format);
+		if (vsnprintf(message, sizeof(message), format, args) < 0)
+			message[0] = '\0';
+		va_end(args);
+		write_line(level, event, message);
+	}
 	errno = saved;
 }

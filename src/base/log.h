@@ -9,6 +9,8 @@
  *
  * error: somebody must act; warn: odd, we went on; info: a state changed; debug: the rest.
  * Line breaks and control characters inside values are escaped. Never log a secret.
+ * An error or warning that repeats itself many times is counted instead (base/flood.h): a line
+ * "log.held" says how often.
  * Threads: any. Each line is one write().
  */
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/flood.h"
 #include "base/log.h"
 
 static int saved_stderr;
@@ -116,6 +117,21 @@ static void errno_survives(void **state)
 	assert_int_equal(errno, EBUSY);
 }
 
+static void a_complaint_that_floods_the_log_is_held_back(void **state)
+{
+	unsigned warnings = 0;
+	unsigned news = 0;
+
+	for (unsigned i = 0; i < 100; i++) {
+		log_warn("x.flood", "i=%u", i);
+		warnings += *next_line() != '\0';
+		log_info("x.news", "i=%u", i);
+		news += *next_line() != '\0';
+	}
+	assert_int_equal(warnings, FLOOD_LINES);
+	assert_int_equal(news, 100);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, capture, restore)
@@ -127,6 +143,7 @@ int main(void)
 		TEST(controls_of_two_bytes_are_escaped_and_letters_kept),
 		TEST(long_lines_are_cut_and_still_end),
 		TEST(errno_survives),
+		TEST(a_complaint_that_floods_the_log_is_held_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
