@@ -14,3 +14,8 @@ const char *engine_state_name(enum engine_state state)
 	}
 	return "unknown";
 }
+
+int engine_refusal(const struct err *err)
+{
+	return err_may_pass(err) ? ENGINE_DEFERRED : ENGINE_NEVER_STARTED;
+}

@@ -36,7 +36,8 @@ enum engine_state {
 /* How a run ended that has no exit status of its own. */
 enum {
 	ENGINE_NEVER_STARTED = -1,
-	ENGINE_LOST = -2, /* no fault of its own: it may simply be submitted again */
+	ENGINE_LOST = -2,     /* no fault of its own: it may simply be submitted again */
+	ENGINE_DEFERRED = -3, /* the machine can't do it now: to be submitted again, later */
 };
 
 struct engine_limits {
@@ -129,3 +130,6 @@ struct engine {
 };
 
 const char *engine_state_name(enum engine_state state);
+
+/* The exit status of a run that could not be started, or its layer not be kept. */
+int engine_refusal(const struct err *err);

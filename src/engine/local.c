@@ -176,7 +176,7 @@ static void on_submit_refused(struct local *local, uint64_t id, const struct err
 			continue;
 		entry->request = 0;
 		entry->run.state = ENGINE_ENDED;
-		entry->run.exit_status = -1;
+		entry->run.exit_status = engine_refusal(err);
 		snprintf(entry->run.reason, sizeof(entry->run.reason), "%.*s",
 			 (int)sizeof(entry->run.reason) - 1, err->text);
 		changed(local, &entry->run);

@@ -278,7 +278,7 @@ void fleet_base(struct fleet *fleet, const char *name, const struct err *err)
 		if (name)
 			begin_start(run);
 		else
-			end_unstarted(run, -1, err->text);
+			end_unstarted(run, engine_refusal(err), err->text);
 	}
 }
 

@@ -82,7 +82,7 @@ void start_run(const struct start_plan *plan, struct record *record)
 	log_error("runner.start", "run=%s error=%s", record->run.key, err.text);
 	clean_up(plan->config->dir, record);
 	drop_output(plan->config->dir, record);
-	set_reason(record, ENGINE_NEVER_STARTED, err.text);
+	set_reason(record, engine_refusal(&err), err.text);
 	write_end(plan->config->dir, record);
 }
 
@@ -94,7 +94,7 @@ static void keep_output(const struct datadir *dir, struct record *record)
 	if (output_keep(dir, record, &err) == 0)
 		return;
 	log_error("runner.output", "run=%s error=%s", record->run.key, err.text);
-	set_reason(record, ENGINE_NEVER_STARTED, err.text);
+	set_reason(record, engine_refusal(&err), err.text);
 }
 
 void start_finish(const struct datadir *dir, struct record *record, const char *reason)

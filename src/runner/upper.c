@@ -6,11 +6,29 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/statvfs.h>
 
 #include "base/proc.h"
 
 /* Others take free devices too, between our question and our answer. */
 enum { LOOP_TRIES = 64 };
+
+/*
+ * What the host's disk must have left for a new image: mkfs writes some MiB, and an app whose first
+ * writes fail is worse off than one that waits.
+ */
+enum { ROOM_LEAST_BYTES = 32 * 1024 * 1024 };
+
+static int check_room(int image, struct err *err)
+{
+	struct statvfs room;
+
+	if (fstatvfs(image, &room) < 0)
+		return err_sys(err, "look at the disk");
+	if (room.f_bavail * room.f_frsize < ROOM_LEAST_BYTES)
+		return err_set(err, ERR_FULL, "no room for a disk image");
+	return 0;
+}
 
 /* No journal, no copies of the superblock: it is thrown away with its run, and never checked. */
 static int make_file_system(int image, struct err *err)
@@ -73,7 +91,8 @@ int upper_open(int parent, uint64_t bytes, struct upper *out, struct err *err)
 		return err_sys(err, "open the control of loop devices");
 	if (image < 0 || ftruncate(image, (off_t)bytes) < 0)
 		return err_sys(err, "make a disk image");
-	if (make_file_system(image, err) < 0 || attach(control, image, &upper, err) < 0) {
+	if (check_room(image, err) < 0 || make_file_system(image, err) < 0 ||
+	    attach(control, image, &upper, err) < 0) {
 		upper_done(&upper);
 		return -1;
 	}

@@ -9,10 +9,7 @@
 #include "base/mem.h"
 #include "build/runlog.h"
 
-enum {
-	STEPS_MAX = 64, /* at once; more of them would be a mistake of ours */
-	RETRY_MS = 1000,
-};
+enum { STEPS_MAX = 64 }; /* at once; more of them would be a mistake of ours */
 
 static void step(void *arg);
 
@@ -77,6 +74,39 @@ void life_wake(struct life *life, int64_t after_ms)
 		return;
 	life->due_ms = due_ms;
 	loop_timer_set(life->timer, after_ms);
+}
+
+void life_rest(struct life *life)
+{
+	int64_t now_ms = clock_mono_ms();
+	unsigned doublings;
+
+	if (now_ms - life->failed_ms > LIFE_CALM_MS)
+		life->failures = 0;
+	doublings = life->failures < LIFE_REST_DOUBLINGS ? life->failures : LIFE_REST_DOUBLINGS;
+	life->failures++;
+	life->failed_ms = now_ms;
+	life->rests_until_ms = now_ms + (life->loop->config.retry_ms << doublings);
+	life_wake(life, life->rests_until_ms - now_ms);
+}
+
+void life_put_off(struct life *life, const struct space *space, const struct err *err)
+{
+	owned(free) char *log = life_log_path(life->loop, space->hex, "build", space->build_log);
+
+	life_rest(life);
+	if (life->failures == 1)
+		runlog_say(log, "%s: this server tries again by itself", err->text);
+}
+
+static bool rests(struct life *life)
+{
+	int64_t left_ms = life->rests_until_ms - clock_mono_ms();
+
+	if (left_ms <= 0)
+		return false;
+	life_wake(life, left_ms);
+	return true;
 }
 
 struct life_fact *life_fact(struct space_loop *loop, const char *key)
@@ -402,6 +432,8 @@ static bool advance(struct life *life, const struct life_view *view)
 		return false;
 	if (target)
 		return life_ready(life, view, target);
+	if (rests(life))
+		return false;
 	if (life_push(life, view))
 		return true;
 	if (life->busy)
@@ -421,7 +453,7 @@ static bool step_once(struct life *life, bool *gone)
 	*gone = found == 0;
 	if (found < 0) {
 		log_error("space.look", "repo=%lld error=%s", (long long)life->repo_id, err.text);
-		life_wake(life, RETRY_MS);
+		life_rest(life);
 	}
 	if (found <= 0)
 		return false;
@@ -451,5 +483,5 @@ static void step(void *arg)
 		return;
 	}
 	log_error("space.spin", "space=%s", life->slug);
-	life_wake(life, RETRY_MS);
+	life_rest(life);
 }

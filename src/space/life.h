@@ -47,6 +47,9 @@ enum {
 	LIFE_ERROR_TAIL = 1000, /* bytes of a log that an error message quotes */
 	LIFE_CRASHES_MAX = 5,   /* in LIFE_CRASH_WINDOW_MS: then it is not started again */
 	LIFE_CRASH_WINDOW_MS = 10 * 60 * 1000,
+	LIFE_REST_DOUBLINGS = 5,      /* of retry_ms, while something fails again and again: half a
+					 minute at most */
+	LIFE_CALM_MS = 2 * 60 * 1000, /* without a failure: the next one counts as the first */
 };
 
 /* What the engine says about one run. */
@@ -78,6 +81,9 @@ struct life {
 	struct loop_timer *timer; /* the next step */
 	int64_t due_ms;           /* when, by the monotonic clock; 0: not set */
 	bool busy;                /* the crew works for it */
+	unsigned failures;        /* in a row, of the machine and not of the app */
+	int64_t failed_ms;        /* the last of them */
+	int64_t rests_until_ms;   /* nothing new is begun before */
 	bool read;                /* a step has filled what follows */
 	bool forgotten;           /* its host name was taken from the routes */
 	bool gone;                /* on its way out: its name is free */
@@ -127,6 +133,13 @@ void life_free_all(struct space_loop *loop);
 
 /* Take a step by then at the latest; 0 is at once, but never from inside of the call. */
 void life_wake(struct life *life, int64_t after_ms);
+/*
+ * Something failed that may pass, such as a full disk: begin nothing new for a while, longer each
+ * time, and take a step then. A wish of somebody ends it.
+ */
+void life_rest(struct life *life);
+/* The same of a build; its log says so the first time. */
+void life_put_off(struct life *life, const struct space *space, const struct err *err);
 /* Drop the Space from memory: its row is gone. */
 void life_forget(struct life *life);
 

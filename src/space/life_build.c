@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,6 +134,17 @@ static void wake_waiting(struct space_loop *loop, const char *layer)
 			life_wake(life, 0);
 }
 
+static int go_on(struct making *making, struct life *life, struct err *err)
+{
+	if (making->err.kind == ERR_NONE)
+		return lead(making, life, err);
+	if (err_may_pass(&making->err)) {
+		*err = making->err;
+		return -1;
+	}
+	return fail(life, &making->space, making->err.text, err);
+}
+
 /* Back in the loop. */
 static void done(void *arg)
 {
@@ -145,10 +157,12 @@ static void done(void *arg)
 	*life->prepares = '\0';
 	if (loop->ending)
 		return;
-	if ((making->err.kind != ERR_NONE ? fail(life, &making->space, making->err.text, &err)
-					  : lead(making, life, &err)) < 0)
+	if (go_on(making, life, &err) < 0) {
+		life_put_off(life, &making->space, &err);
 		log_warn("space.build", "space=%s error=%s", making->space.full_name, err.text);
-	life_wake(life, err.kind == ERR_NONE ? 0 : loop->config.retry_ms);
+	} else {
+		life_wake(life, 0);
+	}
 	wake_waiting(loop, making->space.plan.env_layer);
 }
 
@@ -231,6 +245,12 @@ static void explain(struct outcome *outcome)
 			 run->reason);
 		return;
 	}
+	if (strstr(said, strerrordesc_np(ENOSPC))) {
+		snprintf(
+			outcome->error, sizeof(outcome->error),
+			"this server's disk was full: when there is room again, restart the Space");
+		return;
+	}
 	for (const char *at = said; (at = strstr(at, "error:")); at++)
 		if (at == outcome->tail.data || at[-1] == '\n')
 			said = at;
@@ -292,12 +312,18 @@ static int tell(struct outcome *outcome, struct life *life, struct space *space,
 {
 	owned(free) char *log = life_log_path(life->loop, space->hex, "build", space->build_log);
 	bool leads = strcmp(outcome->fact->run.space, space->hex) == 0;
+	struct err refusal;
 
 	*life->waits_for = '\0';
 	if (outcome->made)
 		return 0;
 	if (outcome->fact->run.exit_status == ENGINE_LOST) { /* simply again */
 		runlog_say(log, "the build was interrupted; it begins anew");
+		return 0;
+	}
+	if (outcome->fact->run.exit_status == ENGINE_DEFERRED) {
+		err_set(&refusal, ERR_BUSY, "%s", outcome->error);
+		life_put_off(life, space, &refusal);
 		return 0;
 	}
 	if (!leads && outcome->tail.length > 0)

@@ -69,7 +69,7 @@ static void done(void *arg)
 		return;
 	}
 	log_error("space.delete", "space=%s error=%s", removal->hex, err->text);
-	life_wake(life, removal->loop->config.retry_ms);
+	life_rest(life);
 }
 
 /*

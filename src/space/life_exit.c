@@ -111,12 +111,12 @@ static int64_t crashes(const struct life *life, const struct end *end)
 static enum stage_event judge(struct life *life, struct end *end,
 			      char error[static SPACE_ERROR_ROOM])
 {
-	bool lost = strcmp(end->reason, RUNROW_LOST) == 0;
+	bool innocent = strcmp(end->reason, RUNROW_LOST) == 0 || end->status == ENGINE_DEFERRED;
 
 	*error = '\0';
 	if (!is_current(end->space, end->row))
 		return end->served ? STAGE_EVENT_OLD_GONE : STAGE_EVENT_NONE;
-	if (lost)
+	if (innocent)
 		return STAGE_EVENT_CRASHED; /* the machine's fault: simply again */
 	if (end->row->ready_ms && crashes(life, end) < LIFE_CRASHES_MAX)
 		return STAGE_EVENT_CRASHED;
@@ -135,7 +135,11 @@ static void close_log(const struct life *life, const struct end *end)
 {
 	owned(free) char *path = life_log_path(life->loop, end->space->hex, "run", end->row->log);
 
+	if (runlog_is_over(path))
+		return; /* another try, after the rows could not be written */
 	runlog_say(path, "===== Application ended: %s =====", end->reason);
+	if (end->status == ENGINE_DEFERRED)
+		runlog_say(path, "the fault is this server's, and it tries again by itself");
 	runlog_end(path);
 }
 
@@ -175,12 +179,14 @@ static bool end_run(struct life *life, const struct life_view *view, const struc
 	}
 	if (life_move(life, &view->space, event, error, write_end, &end, &err) < 0) {
 		log_error("space.exit", "run=%s error=%s", row->key, err.text);
-		life_wake(life, life->loop->config.retry_ms);
+		life_rest(life);
 		return false;
 	}
 	log_info("space.exit", "run=%s status=%d reason=\"%s\"", row->key, end.status, end.reason);
 	if (fact)
 		life_fact_drop(life->loop, row->key);
+	if (end.status == ENGINE_DEFERRED)
+		life_rest(life);
 	return true;
 }
 

@@ -27,8 +27,8 @@ struct reading {
 	struct space space;
 	char *log;
 	struct space_plan plan; /* the outcome */
-	enum stage_event event; /* BUILT, or what went wrong */
-	char error[SPACE_ERROR_ROOM];
+	enum stage_event event; /* BUILT, or what went wrong: */
+	struct err err;
 };
 
 static void reading_free(struct reading *reading)
@@ -233,15 +233,15 @@ static int make_plan(struct reading *reading, struct err *err)
 static void work(void *arg)
 {
 	struct reading *reading = arg;
-	struct err err = ERR_INIT;
 	char stamp[CLOCK_STAMP_MAX];
 
 	life_logs(reading->loop, reading->space.hex, "build", reading->space.build_log);
 	if (!runlog_is_over(reading->log))
 		runlog_say(reading->log, "===== Build Queued at %s / Commit SHA: %.7s =====",
 			   clock_stamp(clock_wall_ms(), stamp), reading->space.commit);
-	if (make_plan(reading, &err) < 0)
-		snprintf(reading->error, sizeof(reading->error), "%s", err.text);
+	if (make_plan(reading, &reading->err) < 0)
+		log_debug("space.read", "space=%s error=%s", reading->space.full_name,
+			  reading->err.text);
 }
 
 static int write_plan(void *arg, struct store_db *db, struct err *err)
@@ -266,15 +266,24 @@ static void done(void *arg)
 	life->busy = false;
 	if (reading->loop->ending)
 		return;
-	if (event != STAGE_EVENT_NONE) {
-		runlog_say(reading->log, "===== %s =====", reading->error);
+	if (err_may_pass(&reading->err)) {
+		log_warn("space.push", "space=%s error=%s", reading->space.full_name,
+			 reading->err.text);
+		life_put_off(life, &reading->space, &reading->err);
+		return;
+	}
+	if (event != STAGE_EVENT_NONE && !runlog_is_over(reading->log)) {
+		runlog_say(reading->log, "===== %s =====", reading->err.text);
 		runlog_end(reading->log);
 	}
 	if (life_move(life, &reading->space, event,
-		      event == STAGE_EVENT_NO_APP ? "" : reading->error, write_plan, reading,
-		      &err) < 0)
-		log_error("space.push", "space=%s error=%s", reading->space.full_name, err.text);
-	life_wake(life, err.kind == ERR_NONE ? 0 : reading->loop->config.retry_ms);
+		      event == STAGE_EVENT_NO_APP ? "" : reading->err.text, write_plan, reading,
+		      &err) == 0) {
+		life_wake(life, 0);
+		return;
+	}
+	log_error("space.push", "space=%s error=%s", reading->space.full_name, err.text);
+	life_rest(life);
 }
 
 static int write_log_number(void *arg, struct store_db *db, struct err *err)
@@ -299,7 +308,7 @@ bool life_new_build_log(struct life *life, const struct space *space)
 	if (life_move(life, space, STAGE_EVENT_NONE, "", write_log_number, &copy, &err) == 0)
 		return true;
 	log_error("space.log", "space=%s error=%s", space->full_name, err.text);
-	life_wake(life, life->loop->config.retry_ms);
+	life_rest(life);
 	return false;
 }
 

@@ -45,7 +45,7 @@ static void failed(struct life *life, const struct err *err)
 		log_debug("space.ready", "space=%s error=%s", life->slug, err->text);
 	else
 		log_error("space.ready", "space=%s error=%s", life->slug, err->text);
-	life_wake(life, life->loop->config.retry_ms);
+	life_rest(life);
 }
 
 /* Find the row of the run that has answered: rows may have changed since the probe began. */

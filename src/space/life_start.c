@@ -240,6 +240,6 @@ bool life_start(struct life *life, const struct life_view *view)
 		return true;
 	}
 	log_error("space.start", "space=%s error=%s", space->full_name, err.text);
-	life_wake(life, life->loop->config.retry_ms);
+	life_rest(life);
 	return false;
 }

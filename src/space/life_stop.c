@@ -58,7 +58,7 @@ bool life_stop(struct life *life, const struct life_view *view)
 			continue;
 		if (engine->ops->stop(engine, fact->run.key, LIFE_GRACE_MS, &err) < 0) {
 			log_warn("space.stop", "run=%s error=%s", fact->run.key, err.text);
-			life_wake(life, life->loop->config.retry_ms);
+			life_rest(life);
 			continue;
 		}
 		fact->stopping = true;

@@ -173,8 +173,11 @@ static void read_inbox(void *arg)
 	}
 	while (wishes) {
 		struct life_news *next = wishes->next;
+		struct life *life = life_of(loop, wishes->repo_id);
 
-		life_wake(life_of(loop, wishes->repo_id), 0);
+		life->failures = 0;
+		life->rests_until_ms = 0;
+		life_wake(life, 0);
 		free(wishes);
 		wishes = next;
 	}

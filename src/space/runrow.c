@@ -171,8 +171,9 @@ int runrow_history(struct store_db *db, int64_t repo_id, int64_t generation, int
 		   struct runrow_history *out, struct err *err)
 {
 	owned(store_query_end) struct store_query *query = store_query(
-		db, "SELECT count(*), count(*) FILTER (WHERE ended_ms >= ?1 AND reason <> ?2),"
-		    " max(ended_ms) FILTER (WHERE reason <> ?2)"
+		db, "SELECT count(*), count(*) FILTER (WHERE ended_ms >= ?1 AND reason <> ?2"
+		    " AND exit_status <> ?5), max(ended_ms) FILTER (WHERE reason <> ?2"
+		    " AND exit_status <> ?5)"
 		    " FROM runs WHERE repo_id = ?3 AND generation = ?4 AND kind = 'app'");
 	int row;
 
@@ -180,6 +181,7 @@ int runrow_history(struct store_db *db, int64_t repo_id, int64_t generation, int
 	store_bind_text(query, RUNROW_LOST);
 	store_bind_int(query, repo_id);
 	store_bind_int(query, generation);
+	store_bind_int(query, ENGINE_DEFERRED);
 	row = store_step(query, err);
 	if (row < 0)
 		return -1;

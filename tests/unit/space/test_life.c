@@ -180,6 +180,46 @@ static void begins_anew_what_was_lost_before_it_was_done(void **state)
 	app_done(&app);
 }
 
+static void tries_again_what_the_machine_could_not_do(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "full");
+	struct app app;
+	size_t last = 2;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	hand_end_build(hand, hand_submission(hand, 0), ENGINE_DEFERRED, "");
+	assert_string_equal(hand_submission(hand, 1)->key, hand_submission(hand, 0)->key);
+	hand_end_build(hand, hand_submission(hand, 1), 0, NULL);
+	/* More often than an app may crash: it is none of its faults. */
+	for (; last < 10; last++)
+		hand_end_app(hand, hand_submission(hand, last), ENGINE_DEFERRED, false, NULL);
+	hand_submission(hand, last);
+	app_open(&app);
+	assert_string_equal(hand_wait(hand, &repo, STAGE_RUNNING).error, "");
+	expect_log(hand, &repo, "build-1.log", "tries again by itself");
+	expect_log(hand, &repo, "run-1.log", "tries again by itself");
+	app_done(&app);
+}
+
+static void says_what_to_do_when_a_build_filled_the_disk(void **state)
+{
+	struct hand *hand = *state;
+	struct repo repo = world_space(hand->world, "big");
+	struct app app;
+
+	app_init(&app);
+	hand_push_app(hand, &repo, &app, "x\n");
+	hand_end_build(
+		hand, hand_submission(hand, 0), 2,
+		"error: failed to write\n  Caused by: No space left on device (os error 28)");
+	assert_string_equal(
+		hand_wait(hand, &repo, STAGE_BUILD_ERROR).error,
+		"this server's disk was full: when there is room again, restart the Space");
+	app_done(&app);
+}
+
 static void takes_exit_status_0_without_a_port_for_no_error(void **state)
 {
 	struct hand *hand = *state;
@@ -551,6 +591,8 @@ int main(void)
 		TEST(keeps_the_old_version_where_the_new_one_fails),
 		TEST(starts_a_crashed_app_again_until_it_crashes_too_often),
 		TEST(begins_anew_what_was_lost_before_it_was_done),
+		TEST(tries_again_what_the_machine_could_not_do),
+		TEST(says_what_to_do_when_a_build_filled_the_disk),
 		TEST(takes_exit_status_0_without_a_port_for_no_error),
 		TEST(names_the_memory_limit),
 		TEST(gives_up_an_app_that_never_answers),
