@@ -15,10 +15,7 @@ bool cgroup_counts_swap(void);
 /* Are the buffers of sockets limited apart from memory, as version 1 does? */
 bool cgroup_counts_sockets(void);
 
-/*
- * Stop or go on with all processes of a run. Returns when they have. ERR_BUSY: they did not stop
- * for seconds, and go on.
- */
+/* Stop or go on with all processes of a run. Returns when they have. */
 must_check int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen,
 			     struct err *err);
 

@@ -283,8 +283,8 @@ static int start(struct runner *runner, struct err *err)
 		.message = on_message, .gap = send_hello, .closed = quit, .arg = runner};
 
 	if (loop_new(&runner->loop, err) < 0 || watch_ends(runner, err) < 0 ||
-	    seccomp_load(&runner->seccomp, err) < 0 || container_setup(config->dir, err) < 0 ||
-	    network_up(config, err) < 0 ||
+	    runner_seccomp_load(&runner->seccomp, err) < 0 ||
+	    container_setup(config->dir, err) < 0 || network_up(config, err) < 0 ||
 	    resolver_new(config, runner->loop, &runner->resolver, err) < 0 ||
 	    pool_new(runner->loop, worker_count(), &runner->pool, err) < 0 ||
 	    pool_new(runner->loop, 1, &runner->slow_pool, err) < 0 ||

@@ -192,7 +192,8 @@ static const struct machine *find_machine(const char *architecture)
 	return NULL;
 }
 
-int seccomp_convert(const json_t *profile, const char *architecture, json_t **out, struct err *err)
+int runner_seccomp_convert(const json_t *profile, const char *architecture, json_t **out,
+			   struct err *err)
 {
 	const struct machine *machine = find_machine(architecture);
 	const json_t *source = json_object_get(profile, "syscalls");
@@ -215,7 +216,7 @@ int seccomp_convert(const json_t *profile, const char *architecture, json_t **ou
 	return 0;
 }
 
-int seccomp_load(json_t **out, struct err *err)
+int runner_seccomp_load(json_t **out, struct err *err)
 {
 	owned(str_done) struct str text = str_new(PROFILE_MAX_BYTES);
 	owned(json_decref) json_t *profile = NULL;
@@ -227,6 +228,6 @@ int seccomp_load(json_t **out, struct err *err)
 	uname(&name);
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++)
 		if (strcmp(machines[i].name, name.machine) == 0)
-			return seccomp_convert(profile, machines[i].architecture, out, err);
+			return runner_seccomp_convert(profile, machines[i].architecture, out, err);
 	return err_set(err, ERR_SYSTEM, "no system call filter for %s", name.machine);
 }

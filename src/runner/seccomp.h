@@ -13,8 +13,8 @@
  */
 
 /* Read the machine's profile and convert it. For json_decref(). */
-must_check int seccomp_load(json_t **out, struct err *err);
+must_check int runner_seccomp_load(json_t **out, struct err *err);
 
 /* Convert a profile for this architecture, "SCMP_ARCH_X86_64". Errors: ERR_INVALID. */
-must_check int seccomp_convert(const json_t *profile, const char *architecture, json_t **out,
-			       struct err *err);
+must_check int runner_seccomp_convert(const json_t *profile, const char *architecture, json_t **out,
+				      struct err *err);

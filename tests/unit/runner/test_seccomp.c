@@ -37,7 +37,7 @@ static json_t *convert(const char *text)
 	struct err err = ERR_INIT;
 
 	assert_int_equal(json_parse(text, strlen(text), &profile, &err), 0);
-	assert_int_equal(seccomp_convert(profile, "SCMP_ARCH_X86_64", &filter, &err), 0);
+	assert_int_equal(runner_seccomp_convert(profile, "SCMP_ARCH_X86_64", &filter, &err), 0);
 	return filter;
 }
 
@@ -144,9 +144,9 @@ static void an_empty_profile_is_refused(void **state)
 	json_t *filter = NULL;
 	struct err err = ERR_INIT;
 
-	assert_int_equal(seccomp_convert(profile, "SCMP_ARCH_X86_64", &filter, &err), -1);
+	assert_int_equal(runner_seccomp_convert(profile, "SCMP_ARCH_X86_64", &filter, &err), -1);
 	assert_int_equal(err.kind, ERR_INVALID);
-	assert_int_equal(seccomp_convert(profile, "SCMP_ARCH_VAX", &filter, &err), -1);
+	assert_int_equal(runner_seccomp_convert(profile, "SCMP_ARCH_VAX", &filter, &err), -1);
 }
 
 int main(void)
