@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/proc.h"
 #include "base/str.h"
+#include "daemon/confine.h"
 #include "daemon/hardware_file.h"
 #include "daemon/door.h"
 #include "daemon/exe.h"
@@ -243,8 +244,8 @@ static int start_all(struct hub *hub, struct err *err)
 	if (listen_parse(hub->config->settings->listen.items[0], &hub->listen, err) < 0)
 		return -1;
 	hub->hub_url = mem_format("http://hub.espace:%u", hub->listen.port);
-	if (open_store(hub, err) < 0 || find_uv(hub, err) < 0 || start_loop(hub, err) < 0 ||
-	    start_front(hub, err) < 0 || start_sweep(hub, err) < 0 || start_api(hub, err) < 0)
+	if (open_store(hub, err) < 0 || start_loop(hub, err) < 0 || start_front(hub, err) < 0 ||
+	    start_sweep(hub, err) < 0 || start_api(hub, err) < 0)
 		return -1;
 	return 0;
 }
@@ -291,7 +292,10 @@ int hub_run(const struct hub_config *config, struct err *err)
 	mem_for_threads();
 	umask(022); /* layers and the input of builds are read by the ids of containers */
 	signal(SIGPIPE, SIG_IGN);
-	if (watch_signals(&signals, err) < 0 || start_all(&hub, err) < 0)
+	/* What needs another program comes first. */
+	if (watch_signals(&signals, err) < 0 || find_uv(&hub, err) < 0 ||
+	    (config->settings->hub_confine && confine_hub(config->dir, err) < 0) ||
+	    start_all(&hub, err) < 0)
 		return -1;
 	return serve(&hub, signals, err);
 }

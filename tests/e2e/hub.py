@@ -105,6 +105,11 @@ class Hub:
         log = self.data / "test.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
+    def refused_calls(self):
+        log = self.data / "test.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return [line for line in lines if " calls.refused " in line]
+
     def end(self, number=signal.SIGTERM):
         """Signal the keeper and wait for its end; the exit status."""
         self.process.send_signal(number)
@@ -128,6 +133,7 @@ class Hub:
         try:
             done = self.stop()
             assert done.returncode == 0, done.stderr
+            assert not self.refused_calls(), "the hub made system calls that its filter refuses"
         finally:
             shutil.rmtree(self.data, ignore_errors=True)
 

@@ -1,0 +1,37 @@
+#include "daemon/confine.h"
+
+#include "base/log.h"
+#include "daemon/callfilter.h"
+#include "daemon/fence.h"
+
+int confine_hub(const struct datadir *dir, struct err *err)
+{
+	const struct fence_path paths[] = {
+		{dir->path, FENCE_WRITE},
+		{"/proc", FENCE_READ},                   /* which workers of nginx live */
+		{"/sys/devices/system/cpu", FENCE_READ}, /* how many processors there are */
+		{"/dev/null", FENCE_WRITE},
+		{"/dev/urandom", FENCE_READ},
+		{"/etc/ssl/openssl.cnf", FENCE_READ}, /* libgit2 and libcrypto, at their start */
+		{"/etc/ssl/certs", FENCE_READ},
+		/* git, its libraries, and what starts a program (elf(5): PT_INTERP) */
+		{"/usr/bin/git", FENCE_RUN},
+		{"/usr/lib/git-core", FENCE_RUN},
+		{"/lib64/ld-linux-x86-64.so.2", FENCE_RUN},
+		{"/lib/ld-linux-aarch64.so.1", FENCE_RUN},
+		{"/usr", FENCE_READ},
+		{"/etc/ld.so.cache", FENCE_READ},
+		{"/etc/gitconfig", FENCE_READ},
+		{"/etc/gitattributes", FENCE_READ},
+		{"/etc/localtime", FENCE_READ},
+	};
+	int version;
+
+	if (fence_enter(paths, sizeof(paths) / sizeof(paths[0]), &version, err) < 0 ||
+	    callfilter_enter(err) < 0)
+		return err_in(err, "confine the hub");
+	if (!version)
+		log_info("hub.open", "files=\"this kernel has no Landlock\"");
+	log_info("hub.confined", "files=%d calls=yes", version);
+	return 0;
+}
