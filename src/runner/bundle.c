@@ -24,7 +24,6 @@ enum {
 	CPU_SHARES_MAX = 262144, /* cgroup-v1/sched-design-CFS */
 	ADDRESS_ROOM = 16,
 	HOSTNAME_ROOM = 24,
-	SOCKET_MEMORY_PART = 8, /* of the memory limit, for buffers of sockets on top of it */
 };
 
 static const char *address_text(uint32_t address, char out[static ADDRESS_ROOM])
@@ -185,10 +184,6 @@ static json_t *resources(const struct engine_limits *wanted)
 	/* Memory plus swap: nothing is gained by swapping while awake. */
 	if (cgroup_counts_swap())
 		json_object_set_new(limit, "swap", json_integer(memory));
-	/* Version 1 counts the kernel's buffers of sockets apart: they would be out of all limits.
-	 */
-	if (cgroup_counts_sockets())
-		json_object_set_new(limit, "kernelTCP", json_integer(memory / SOCKET_MEMORY_PART));
 	return json_pack("{s[{sb, ss}], so, s{sI, si, sI}, s{sI}}", "devices", "allow", 0, "access",
 			 "rwm", "memory", limit, "cpu", "quota", quota, "period", CPU_PERIOD_US,
 			 "shares", shares < CPU_SHARES_MAX ? shares : (json_int_t)CPU_SHARES_MAX,

@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -33,11 +35,6 @@ static bool is_v2(void)
 bool cgroup_counts_swap(void)
 {
 	return is_v2() || file_exists(AT_FDCWD, ROOT "/memory/memory.memsw.limit_in_bytes");
-}
-
-bool cgroup_counts_sockets(void)
-{
-	return file_exists(AT_FDCWD, ROOT "/memory/memory.kmem.tcp.limit_in_bytes");
 }
 
 /* The folder of a run in a hierarchy of v1 (NULL for v2). For free(). */
@@ -78,6 +75,18 @@ static bool holds(const char *folder, const char *file, const char *text)
 	struct err err = ERR_INIT; /* gone: it holds nothing */
 
 	return file_read(AT_FDCWD, path, &content, &err) == 0 && strstr(content.data, text);
+}
+
+int cgroup_bound_sockets(const struct datadir *dir, const char *key, uint64_t bytes,
+			 struct err *err)
+{
+	owned(free) char *folder = folder_of(dir, "memory", key);
+	char text[32];
+
+	if (is_v2())
+		return 0;
+	snprintf(text, sizeof(text), "%" PRIu64, bytes);
+	return write_text(folder, "memory.kmem.tcp.limit_in_bytes", text, err);
 }
 
 int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen, struct err *err)

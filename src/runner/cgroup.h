@@ -12,8 +12,12 @@
 /* Can memory plus swap be limited? */
 bool cgroup_counts_swap(void);
 
-/* Are the buffers of sockets limited apart from memory, as version 1 does? */
-bool cgroup_counts_sockets(void);
+/*
+ * Bound the kernel's buffers of a run's sockets. Version 1 counts them apart from memory and
+ * without a limit, and runc sets none; in version 2 they are memory, and nothing is done.
+ */
+must_check int cgroup_bound_sockets(const struct datadir *dir, const char *key, uint64_t bytes,
+				    struct err *err);
 
 /* Stop or go on with all processes of a run. Returns when they have. */
 must_check int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen,

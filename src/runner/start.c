@@ -7,10 +7,14 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runner/bundle.h"
+#include "runner/cgroup.h"
 #include "runner/container.h"
 #include "runner/mounts.h"
 #include "runner/network.h"
 #include "runner/output.h"
+
+/* Of the memory limit, for buffers of sockets on top of it. */
+enum { SOCKET_MEMORY_PART = 8 };
 
 static int start(const struct start_plan *plan, struct record *record, struct err *err)
 {
@@ -23,6 +27,8 @@ static int start(const struct start_plan *plan, struct record *record, struct er
 		return -1;
 	/* From here on there is a monitor to find. */
 	if (record_write(dir, record, err) < 0 ||
+	    cgroup_bound_sockets(dir, record->run.key,
+				 plan->spec->limits.memory_bytes / SOCKET_MEMORY_PART, err) < 0 ||
 	    network_attach(dir, record->slot, record->pid, err) < 0 ||
 	    container_start(dir, record->run.key, err) < 0)
 		return -1;
