@@ -2,6 +2,7 @@
 
 /* An area that uses checkup->store comes behind the database's. */
 const struct checkup_area checkup_areas[] = {
+	{"firewall", CHECKUP_AS_ROOT, checkup_firewall},
 	{"machine", CHECKUP_AS_OWNER, checkup_machine},
 	{"database", CHECKUP_AS_OWNER, checkup_database},
 	{"rows", CHECKUP_AS_OWNER, checkup_rows},

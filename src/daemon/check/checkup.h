@@ -100,6 +100,8 @@ must_check int checkup_word(const struct options *options, struct err *err);
 int checkup_machine(struct checkup *checkup, struct err *err);
 /* espace.db: pages, references, schema. Opens checkup->store. */
 int checkup_database(struct checkup *checkup, struct err *err);
+/* Firewalls of others that cut Spaces off. */
+int checkup_firewall(struct checkup *checkup, struct err *err);
 /* Rows that contradict each other. */
 int checkup_rows(struct checkup *checkup, struct err *err);
 /* The chain of the audit. */
