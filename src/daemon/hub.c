@@ -38,9 +38,6 @@
 enum {
 	MIB = 1 << 20,
 	BUILD_CPU_MILLI = 4000,
-	BUILD_MEMORY_MIB = 8192,
-	BUILD_PIDS = 1024,
-	BUILD_DISK_GIB = 50,
 	BROWSER_HOLD_MS = 0, /* a page that reloads is shown at once */
 	READY_PAUSE_MS = 20,
 	END_GRACE_MS = 5000, /* requests in flight get so long at the end */
@@ -137,9 +134,9 @@ static int start_loop(struct hub *hub, struct err *err)
 					 *settings->python_index ? settings->python_index : NULL},
 			.hardware = hub->hardware,
 			.build_limits = {.cpu_milli = BUILD_CPU_MILLI,
-					 .memory_bytes = (uint64_t)BUILD_MEMORY_MIB * MIB,
-					 .pids = BUILD_PIDS,
-					 .disk_bytes = (uint64_t)BUILD_DISK_GIB * 1024 * MIB},
+					 .memory_bytes = (uint64_t)settings->build_memory_mib * MIB,
+					 .pids = (uint32_t)settings->build_processes,
+					 .disk_bytes = (uint64_t)settings->build_disk_mib * MIB},
 			.closed = (const char *const *)settings->network_closed.items,
 			.make_engine = make_engine,
 		},

@@ -44,7 +44,7 @@ struct engine_limits {
 	uint32_t cpu_milli; /* 2000 is two processors */
 	uint64_t memory_bytes;
 	uint32_t pids;
-	uint64_t disk_bytes; /* of the writable upper layer */
+	uint64_t disk_bytes; /* of the writable upper layer, and of an owner's /build */
 };
 
 struct engine_spec {
@@ -75,7 +75,7 @@ struct engine_spec {
 	 * uv is /usr/local/bin/uv, the step runner /run/steps (runner/steps.c).
 	 *
 	 * A "shared" build runs as root of its container without a capability, an owner's as user
-	 * 1000. HOME is the caller's to set: /tmp is writable in both.
+	 * 1000 with an empty cache. HOME is the caller's to set: /tmp is writable in both.
 	 */
 	const char *result; /* name of the layer that it makes, "env-HASH" */
 	const char *cache;  /* "shared" (no package code may run), or an owner's id, 24 hex */

@@ -500,7 +500,7 @@ int fleet_new(const struct fleet_setup *setup, struct fleet **out, struct err *e
 	fleet->slots = slots_new(last_slot(setup->config->dir));
 	fleet->log_timer = loop_timer_new(setup->loop, bound_logs, fleet);
 	loop_timer_set(fleet->log_timer, LOG_CHECK_MS);
-	if (adopt_all(fleet, err) < 0)
+	if (adopt_all(fleet, err) < 0 || output_sweep(setup->config->dir, err) < 0)
 		return -1;
 	*out = take(fleet);
 	return 0;

@@ -31,6 +31,7 @@ struct mounts {
 	char *bundle;
 	uint32_t ids; /* first user id of the slot */
 	struct upper upper;
+	char *own_output; /* of an owner's build, "out-KEY" on the disk image; NULL for others */
 	struct place places[PLACES_MAX];
 	size_t place_count;
 };
@@ -142,30 +143,51 @@ static int add_input(struct mounts *mounts, const struct datadir *dir, const cha
 	return idmap_clone(fd, NULL, true, &place->fd, err);
 }
 
-static int add_build(struct mounts *mounts, const struct runner_config *config,
-		     const struct engine_spec *spec, struct err *err)
+static int add_shared_cache(struct mounts *mounts, const struct datadir *dir,
+			    const struct engine_spec *spec, struct err *err)
 {
-	const struct datadir *dir = config->dir;
 	struct idmap map = {dir->ids_base, dir->ids_base, mounts->ids, DATADIR_RANGE};
 	owned(close) int cache = -1;
 	struct place *place = add_place(mounts, "build");
 
-	if (output_prepare(dir, spec, &cache, err) < 0 ||
-	    idmap_clone(cache, &map, false, &place->fd, err) < 0 ||
-	    make_target(mounts, "build", true, err) < 0 ||
+	if (output_prepare(dir, spec, &cache, err) < 0)
+		return -1;
+	return idmap_clone(cache, &map, false, &place->fd, err);
+}
+
+/*
+ * No package code runs where the shared cache is, so that one is the real one. A build that runs
+ * such code has nothing but its disk image, bounded like all that it writes, and an empty cache.
+ */
+static int add_build(struct mounts *mounts, const struct runner_config *config,
+		     const struct engine_spec *spec, struct err *err)
+{
+	const struct datadir *dir = config->dir;
+
+	if (output_is_own(spec->cache))
+		mounts->own_output = mem_format("upper/build/out-%s", spec->key);
+	else if (add_shared_cache(mounts, dir, spec, err) < 0)
+		return -1;
+	if (make_target(mounts, "build", true, err) < 0 ||
 	    add_input(mounts, dir, spec->key, err) < 0 ||
 	    add_file(mounts, config->uv_path, "uv", err) < 0)
 		return -1;
 	return add_file(mounts, config->steps_path, "steps", err);
 }
 
-static int add_upper(struct mounts *mounts, const struct datadir *dir, uint64_t bytes,
-		     struct err *err)
+static int add_upper(struct mounts *mounts, const struct datadir *dir,
+		     const struct engine_spec *spec, struct err *err)
 {
 	owned(close) int cache = -1;
+	owned(free) char *name = NULL;
 
+	if (spec->kind == ENGINE_BUILD && output_is_own(spec->cache)) {
+		name = output_image(spec->key);
+		if (output_drop_own(dir, spec->key, err) < 0)
+			return -1;
+	}
 	if (beneath_open_cache(dir, &cache, err) < 0 ||
-	    upper_open(cache, bytes, &mounts->upper, err) < 0 ||
+	    upper_open(cache, name, spec->limits.disk_bytes, &mounts->upper, err) < 0 ||
 	    make_target(mounts, "upper", true, err) < 0)
 		return -1;
 	return make_target(mounts, "rootfs", true, err);
@@ -187,7 +209,7 @@ int mounts_new(const struct runner_config *config, const struct engine_spec *spe
 			return -1;
 	if (add_log(mounts, dir, spec, err) < 0 ||
 	    add_file(mounts, config->init_path, "init", err) < 0 ||
-	    add_upper(mounts, dir, spec->limits.disk_bytes, err) < 0)
+	    add_upper(mounts, dir, spec, err) < 0)
 		return -1;
 	if (spec->kind == ENGINE_BUILD && add_build(mounts, config, spec, err) < 0)
 		return -1;
@@ -202,6 +224,7 @@ void mounts_free(struct mounts *mounts)
 	for (size_t i = 0; i < mounts->place_count; i++)
 		own_close(&mounts->places[i].fd);
 	upper_done(&mounts->upper);
+	free(mounts->own_output);
 	free(mounts->bundle);
 	free(mounts);
 }
@@ -217,17 +240,36 @@ static int attach_places(const struct mounts *mounts, struct err *err)
 	return 0;
 }
 
+/* A folder on the disk image, of this user inside of the container. */
+static int make_folder(const struct mounts *mounts, const char *path, uint32_t user,
+		       struct err *err)
+{
+	uid_t owner = mounts->ids + user;
+
+	if (mkdir(path, 0755) < 0 || chmod(path, 0755) < 0 || chown(path, owner, owner) < 0)
+		return err_sys(err, "make a folder on the disk image");
+	return 0;
+}
+
+/* Like that of a shared build, but for the mount that it is on. */
+static int make_own_build(const struct mounts *mounts, struct err *err)
+{
+	if (make_folder(mounts, "upper/build", 0, err) < 0 ||
+	    make_folder(mounts, "upper/build/cache", APP_USER, err) < 0 ||
+	    make_folder(mounts, mounts->own_output, APP_USER, err) < 0)
+		return -1;
+	if (mount("upper/build", "build", NULL, MS_BIND, NULL) < 0)
+		return err_sys(err, "mount build");
+	return 0;
+}
+
 static int make_upper(const struct mounts *mounts, struct err *err)
 {
-	static const char *const folders[] = {"upper/u", "upper/w"};
-
-	if (upper_mount(&mounts->upper, "upper", err) < 0)
+	if (upper_mount(&mounts->upper, "upper", err) < 0 ||
+	    make_folder(mounts, "upper/u", 0, err) < 0 ||
+	    make_folder(mounts, "upper/w", 0, err) < 0)
 		return -1;
-	for (size_t i = 0; i < 2; i++)
-		if (mkdir(folders[i], 0755) < 0 || chmod(folders[i], 0755) < 0 ||
-		    chown(folders[i], mounts->ids, mounts->ids) < 0)
-			return err_sys(err, "make the upper layer");
-	return 0;
+	return mounts->own_output ? make_own_build(mounts, err) : 0;
 }
 
 /*

@@ -17,7 +17,7 @@
  *
  * Files: one worker's job from folder to process is start.c, its end finish.c; what a run has is in
  * layers.c, upper.c, mounts.c (file system), network.c, bundle.c (runc's configuration),
- * container.c (conmon and runc), cgroup.c, output.c (the layer that a build makes).
+ * container.c (conmon and runc), cgroup.c, output.c and harvest.c (the layer that a build makes).
  */
 enum network_egress {
 	NETWORK_EGRESS_NONE,   /* nothing outside but what is allowed by name */

@@ -11,6 +11,7 @@
 #include "runner/cgroup.h"
 #include "runner/check.h"
 #include "runner/network.h"
+#include "runner/output.h"
 #include "runner/resolver.h"
 #include "runner/runner.h"
 #include "runner/strays.h"
@@ -82,7 +83,7 @@ int runner_stop_all(const struct runner_config *config, struct err *err)
 			return err_in(err, "stop");
 	resolver_kill(dir);
 	if (network_down(dir, err) < 0 || cgroup_remove(dir, NULL, err) < 0 ||
-	    drop_outputs(dir, err) < 0 || remove_state(dir, err) < 0)
+	    drop_outputs(dir, err) < 0 || remove_state(dir, err) < 0 || output_sweep(dir, err) < 0)
 		return err_in(err, "stop");
 	log_info("runner.stopped", "instance=%s", dir->instance);
 	return 0;

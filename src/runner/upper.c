@@ -1,14 +1,18 @@
 #include "runner/upper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "base/mem.h"
 #include "base/proc.h"
+#include "base/str.h"
 
 /* Others take free devices too, between our question and our answer. */
 enum { LOOP_TRIES = 64 };
@@ -56,13 +60,16 @@ static int make_file_system(int image, struct err *err)
 	return 0;
 }
 
-static int attach(int control, int image, struct upper *out, struct err *err)
+static int attach(int image, uint32_t flags, struct upper *out, struct err *err)
 {
+	owned(close) int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	struct loop_config config = {
 		.fd = (uint32_t)image,
-		.info.lo_flags = LO_FLAGS_AUTOCLEAR,
+		.info.lo_flags = LO_FLAGS_AUTOCLEAR | flags,
 	};
 
+	if (control < 0)
+		return err_sys(err, "open the control of loop devices");
 	for (int i = 0; i < LOOP_TRIES; i++) {
 		int number = ioctl(control, LOOP_CTL_GET_FREE);
 
@@ -81,23 +88,58 @@ static int attach(int control, int image, struct upper *out, struct err *err)
 	return err_set(err, ERR_BUSY, "no loop device is free");
 }
 
-int upper_open(int parent, uint64_t bytes, struct upper *out, struct err *err)
+int upper_open(int parent, const char *name, uint64_t bytes, struct upper *out, struct err *err)
 {
-	owned(close) int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	owned(close) int image = openat(parent, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	int kind = name ? O_CREAT | O_EXCL | O_NOFOLLOW : O_TMPFILE;
+	owned(close) int image = openat(parent, name ? name : ".", kind | O_RDWR | O_CLOEXEC, 0600);
 	struct upper upper = UPPER_INIT;
 
-	if (control < 0)
-		return err_sys(err, "open the control of loop devices");
 	if (image < 0 || ftruncate(image, (off_t)bytes) < 0)
 		return err_sys(err, "make a disk image");
 	if (check_room(image, err) < 0 || make_file_system(image, err) < 0 ||
-	    attach(control, image, &upper, err) < 0) {
+	    attach(image, 0, &upper, err) < 0) {
 		upper_done(&upper);
 		return -1;
 	}
 	*out = upper;
 	return 0;
+}
+
+int upper_reopen(int image, struct upper *out, struct err *err)
+{
+	struct upper upper = UPPER_INIT;
+
+	if (attach(image, LO_FLAGS_READ_ONLY, &upper, err) < 0) {
+		upper_done(&upper);
+		return -1;
+	}
+	*out = upper;
+	return 0;
+}
+
+/* By the file behind it: a name may be another in the namespace of whoever made the device. */
+static bool is_behind(const char *device, const struct stat *image)
+{
+	owned(free) char *path = mem_format("/dev/%s", device);
+	owned(close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct loop_info64 info;
+
+	return fd >= 0 && ioctl(fd, LOOP_GET_STATUS64, &info) == 0 &&
+	       info.lo_inode == image->st_ino && info.lo_device == image->st_dev;
+}
+
+bool upper_is_held(int image)
+{
+	owned(closedir) DIR *blocks = opendir("/sys/block");
+	struct dirent *entry;
+	struct stat st;
+
+	if (!blocks || fstat(image, &st) < 0)
+		return true; /* not known to be free */
+	while ((entry = readdir(blocks)))
+		if (str_starts(entry->d_name, "loop") && is_behind(entry->d_name, &st))
+			return true;
+	return false;
 }
 
 void upper_done(struct upper *upper)

@@ -30,6 +30,7 @@
 #define SPACE "0123456789abcdef01234567"
 #define ENV_A "env-aaaaaaaaaaaaaaaaaaaaaaaa"
 #define ENV_B "env-bbbbbbbbbbbbbbbbbbbbbbbb"
+#define ENV_C "env-cccccccccccccccccccccccc"
 #define APP   "app-" SPACE "-0000000000000000000000000000000000000000"
 
 enum { POOL_FIRST = 0x0ad50000 /* 10.213.0.0 */, IDS_FIRST = 200000, HUB_PORT = 18080 };
@@ -602,9 +603,54 @@ static void a_failed_build_leaves_nothing(void **state)
 	fill_build(&spec, ENV_B, SPACE);
 	spec.argv = argv;
 	assert_int_equal(build(&spec)->exit_status, 5);
-	assert_false(file_exists(dir.fd, "cache/" SPACE "/out-" ENV_B));
+	assert_false(file_exists(dir.fd, "cache/out-" ENV_B));
+	assert_false(file_exists(dir.fd, "cache/" ENV_B ".img"));
 	assert_false(file_exists(dir.fd, "layers/" ENV_B));
 	contract_forget(ENV_B);
+}
+
+/* What it has made comes out, as plain files; the rest of what it wrote is bounded, and goes. */
+static void an_owners_build_has_a_disk_of_its_own(void **state)
+{
+	static const char program[] =
+		"import os\n"
+		"venv = '/build/out-" ENV_C "/opt/venv'\n"
+		"os.makedirs(venv)\n"
+		"open(venv + '/file', 'w').write('x')\n"
+		"os.chmod(venv + '/file', 0o4755)\n"
+		"os.link(venv + '/file', venv + '/again')\n"
+		"os.symlink('/etc/shadow', venv + '/link')\n"
+		"assert os.listdir('/build/cache') == []\n"
+		"try:\n"
+		"    with open('/build/cache/fill', 'wb', 0) as file:\n"
+		"        while True: file.write(b'x' * (1 << 20))\n"
+		"except OSError as error: assert error.errno == 28\n"
+		"assert 32 << 20 < os.path.getsize('/build/cache/fill') < 64 << 20\n";
+	static const char *const argv[] = {"/run/steps", "One",   "--", "/usr/bin/python3",
+					   "-c",         program, NULL};
+	owned(str_done) struct str log = str_new(1024 * 1024);
+	const struct engine_run *run;
+	struct engine_spec spec;
+	struct stat st;
+
+	fill_build(&spec, ENV_C, SPACE);
+	spec.log = "build-2.log";
+	spec.argv = argv;
+	spec.limits.disk_bytes = 64 << 20;
+	run = build(&spec);
+	read_log("build-2.log", &log);
+	if (run->exit_status != 0)
+		fail_msg("%d %s\n%s", run->exit_status, run->reason, log.data);
+	assert_int_equal(fstatat(dir.fd, "layers/" ENV_C "/opt/venv/file", &st, 0), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0755);
+	assert_int_equal(st.st_uid, dir.ids_base);
+	assert_int_equal(st.st_nlink, 2);
+	assert_int_equal(
+		fstatat(dir.fd, "layers/" ENV_C "/opt/venv/link", &st, AT_SYMLINK_NOFOLLOW), 0);
+	assert_true(S_ISLNK(st.st_mode));
+	assert_false(file_exists(dir.fd, "cache/out-" ENV_C));
+	assert_false(file_exists(dir.fd, "cache/" ENV_C ".img"));
+	contract_forget(ENV_C);
 }
 
 static bool in_list(const char *const *argv, const char *word)
@@ -668,6 +714,7 @@ int main(void)
 		cmocka_unit_test(the_name_server_comes_back),
 		cmocka_unit_test(a_build_makes_a_layer),
 		cmocka_unit_test(a_failed_build_leaves_nothing),
+		cmocka_unit_test(an_owners_build_has_a_disk_of_its_own),
 		cmocka_unit_test(stop_all_leaves_nothing),
 	};
 
