@@ -4,11 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/mem.h"
 #include "engine/request.h"
+#include "runner/bundle.h"
 #include "runner/check.h"
+#include "runner/record.h"
+#include "runner/slots.h"
 
-/* What the runner does with a datagram before it acts: whatever the bytes say, it must not fall. */
+/*
+ * What the runner does with a datagram before it acts: whatever the bytes say, it must not fall,
+ * and what it accepts must not lead out of where runs have their things.
+ */
 
 /* What was taken apart must come out the same when it is put together and taken apart again. */
 static void check_round_trip(const struct engine_spec *spec)
@@ -31,6 +38,59 @@ static void check_round_trip(const struct engine_spec *spec)
 	assert((check_spec(spec, &err) == 0) == (check_spec(&again.spec, &err) == 0));
 }
 
+/* A name of one file: it stays below the folder that it is joined to. */
+static void check_name(const char *name)
+{
+	assert(*name && *name != '.' && strlen(name) < ENGINE_KEY_ROOM);
+	assert(name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0');
+}
+
+/* What runc would be told, from its fixed parts. */
+static void check_config(const struct engine_spec *spec)
+{
+	static const struct datadir dir = {.path = (char *)"/d", .instance = "abc123"};
+	static const struct runner_config config = {.dir = &dir};
+	owned(json_decref) json_t *seccomp = json_object();
+	owned(json_decref) json_t *json = bundle_config(&config, spec, SLOTS_FIRST, seccomp);
+	const json_t *args;
+	const json_t *mount;
+	size_t i;
+
+	if (!json)
+		return; /* no UTF-8: refused by bundle_write() */
+	args = json_object_get(json_object_get(json, "process"), "args");
+	assert(strcmp(json_string_value(json_array_get(args, 0)), "/run/espace-init") == 0);
+	assert(strcmp(json_string_value(json_array_get(args, 1)), "--") == 0);
+	json_array_foreach (json_object_get(json, "mounts"), i, mount) {
+		const char *source = json_string_value(json_object_get(mount, "source"));
+
+		assert(source[0] != '/' || strncmp(source, "/d/run/bundles/", 15) == 0);
+		assert(!strstr(source, ".."));
+	}
+}
+
+static void check_accepted(const struct engine_spec *spec)
+{
+	struct record record = record_of(spec, SLOTS_FIRST);
+
+	check_name(spec->key);
+	check_name(spec->space);
+	check_name(spec->log);
+	for (size_t i = 0; i < spec->layer_count; i++)
+		check_name(spec->layers[i]);
+	if (spec->kind == ENGINE_BUILD) {
+		check_name(spec->result);
+		check_name(spec->cache);
+	}
+	assert(strcmp(record.log, spec->log) == 0); /* nothing is cut where it is written down */
+	assert(strcmp(record.cache, spec->cache ? spec->cache : "") == 0);
+	assert(strcmp(record.result, spec->result ? spec->result : "") == 0);
+	assert(spec->argv[0][0] == '/' && spec->cwd[0] == '/');
+	assert(spec->limits.memory_bytes > 0 && spec->limits.disk_bytes > 0 &&
+	       spec->limits.pids > 0);
+	check_config(spec);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	owned(free) void *copy = mem_alloc(length ? length : 1); /* so long, for the sanitizer */
@@ -48,7 +108,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		assert(!strchr(key, '/'));
 	(void)!request_get_run(&request, &run, &err);
 	(void)!request_get_reply(&request, &err);
-	if (request_get_spec(&request, &spec, &err) == 0)
-		check_round_trip(&spec.spec);
+	if (request_get_spec(&request, &spec, &err) < 0)
+		return 0;
+	check_round_trip(&spec.spec);
+	if (check_spec(&spec.spec, &err) == 0)
+		check_accepted(&spec.spec);
 	return 0;
 }
