@@ -18,6 +18,7 @@
 #include "runner/cgroup.h"
 #include "runner/check.h"
 #include "runner/container.h"
+#include "runner/growth.h"
 #include "runner/output.h"
 #include "runner/record.h"
 #include "runner/slots.h"
@@ -26,7 +27,7 @@
 #define SLOT_FILE "run/slot"
 
 enum {
-	LOG_CHECK_MS = 1000,
+	BOUND_CHECK_MS = 1000,
 	HEAR_CHECK_MS = 10,
 	LOG_MAX_BYTES = 16 * 1024 * 1024, /* one log; what passes it begins anew */
 };
@@ -55,6 +56,7 @@ struct run {
 	int conmon_fd;  /* pidfd of the monitor */
 	int process_fd; /* pidfd of the container's init, -1 once it is gone */
 	int log_fd;
+	struct growth growth; /* of a shared build */
 	struct loop_fd *watch;
 	struct loop_timer *kill_timer;
 	bool stopping;
@@ -67,7 +69,7 @@ struct fleet {
 	struct fleet_setup setup;
 	struct slots *slots;
 	struct run *first;
-	struct loop_timer *log_timer;
+	struct loop_timer *bound_timer;
 	char base[ENGINE_NAME_ROOM]; /* "" while there is none */
 };
 
@@ -205,6 +207,8 @@ static int go_live(struct run *run, struct err *err)
 	/* For its bound only; a log that can't be opened now is written by conmon all the same. */
 	if (beneath_open_log(dir, record->run.space, record->log, &run->log_fd, &ignored) < 0)
 		log_warn("runner.log", "run=%s error=%s", record->run.key, ignored.text);
+	if (record->run.kind == ENGINE_BUILD && !output_is_own(record->cache))
+		run->growth = growth_of(dir, record->disk_bytes, record->run.started_ms / 1000);
 	run->phase = PHASE_LIVE;
 	return loop_fd_add(run->fleet->setup.loop, run->conmon_fd, EPOLLIN, conmon_ended, run,
 			   &run->watch, err);
@@ -414,36 +418,59 @@ void fleet_each(struct fleet *fleet, void (*each)(void *arg, const struct engine
 		each(arg, &run->record.run);
 }
 
-/* In conmon's format: an empty log would look as if the app had said nothing. */
-static void say_emptied(int log_fd, int64_t bytes)
+/* A line of ours in a run's log, in conmon's format. */
+static void say(int log_fd, const char *text)
 {
 	char stamp[CLOCK_STAMP_MAX];
 	struct err err = ERR_INIT;
 	owned(free) char *line = NULL;
 
 	clock_stamp(clock_wall_ms(), stamp);
-	line = mem_format("%.*s000000+00:00 stdout F ===== %lld bytes of log were dropped =====\n",
-			  (int)strcspn(stamp, "Z"), stamp, (long long)bytes);
+	line = mem_format("%.*s000000+00:00 stdout F ===== %s =====\n", (int)strcspn(stamp, "Z"),
+			  stamp, text);
 	if (file_put(log_fd, line, strlen(line), &err) < 0)
 		log_warn("runner.log", "error=%s", err.text);
 }
 
-/* A log that grows without end is emptied; conmon appends, so it goes on at the start. */
-static void bound_logs(void *arg)
+/* A log that grows without end is emptied; conmon appends, so it goes on at the start. An empty log
+ * would look as if the app had said nothing. */
+static void bound_log(const struct run *run)
+{
+	owned(free) char *text = NULL;
+	struct stat st;
+
+	if (fstat(run->log_fd, &st) < 0 || st.st_size <= LOG_MAX_BYTES ||
+	    ftruncate(run->log_fd, 0) < 0)
+		return;
+	text = mem_format("%lld bytes of log were dropped", (long long)st.st_size);
+	say(run->log_fd, text);
+	log_warn("runner.log", "run=%s emptied=%lld", run->record.run.key, (long long)st.st_size);
+}
+
+/* Other builds have a disk image; who passes the limit here is ended. */
+static void bound_disk(struct run *run)
+{
+	if (!growth_is_over(&run->growth, run->fleet->setup.config->dir))
+		return;
+	if (run->log_fd >= 0)
+		say(run->log_fd, "the build has written more than it may");
+	log_warn("runner.disk", "run=%s limit=%llu", run->record.run.key,
+		 (unsigned long long)run->growth.limit);
+	send_signal(run, SIGKILL);
+}
+
+static void bound_runs(void *arg)
 {
 	struct fleet *fleet = arg;
 
 	for (struct run *run = fleet->first; run; run = run->next) {
-		struct stat st;
-
-		if (run->log_fd >= 0 && fstat(run->log_fd, &st) == 0 &&
-		    st.st_size > LOG_MAX_BYTES && ftruncate(run->log_fd, 0) == 0) {
-			say_emptied(run->log_fd, st.st_size);
-			log_warn("runner.log", "run=%s emptied=%lld", run->record.run.key,
-				 (long long)st.st_size);
-		}
+		if (run->phase != PHASE_LIVE)
+			continue;
+		if (run->log_fd >= 0)
+			bound_log(run);
+		bound_disk(run);
 	}
-	loop_timer_set(fleet->log_timer, LOG_CHECK_MS);
+	loop_timer_set(fleet->bound_timer, BOUND_CHECK_MS);
 }
 
 static void adopt(struct fleet *fleet, const struct record *record)
@@ -498,8 +525,8 @@ int fleet_new(const struct fleet_setup *setup, struct fleet **out, struct err *e
 
 	fleet->setup = *setup;
 	fleet->slots = slots_new(last_slot(setup->config->dir));
-	fleet->log_timer = loop_timer_new(setup->loop, bound_logs, fleet);
-	loop_timer_set(fleet->log_timer, LOG_CHECK_MS);
+	fleet->bound_timer = loop_timer_new(setup->loop, bound_runs, fleet);
+	loop_timer_set(fleet->bound_timer, BOUND_CHECK_MS);
 	if (adopt_all(fleet, err) < 0 || output_sweep(setup->config->dir, err) < 0)
 		return -1;
 	*out = take(fleet);
@@ -516,7 +543,7 @@ void fleet_free(struct fleet *fleet)
 		fleet->first = run->next;
 		run_free(run);
 	}
-	loop_timer_free(fleet->log_timer);
+	loop_timer_free(fleet->bound_timer);
 	slots_free(fleet->slots);
 	free(fleet);
 }

@@ -25,6 +25,7 @@ struct record record_of(const struct engine_spec *spec, unsigned slot)
 	snprintf(record.log, sizeof(record.log), "%s", spec->log);
 	snprintf(record.result, sizeof(record.result), "%s", spec->result ? spec->result : "");
 	snprintf(record.cache, sizeof(record.cache), "%s", spec->cache ? spec->cache : "");
+	record.disk_bytes = spec->limits.disk_bytes;
 	return record;
 }
 
@@ -46,8 +47,8 @@ int record_write(const struct datadir *dir, const struct record *record, struct 
 
 	str_addf(&text, "kind=%d\nstate=%d\nspace=%s\nport=%u\nslot=%u\n", run->kind, run->state,
 		 run->space, run->port, record->slot);
-	str_addf(&text, "log=%s\nresult=%s\ncache=%s\n", record->log, record->result,
-		 record->cache);
+	str_addf(&text, "log=%s\nresult=%s\ncache=%s\ndisk=%" PRIu64 "\n", record->log,
+		 record->result, record->cache, record->disk_bytes);
 	str_addf(&text, "pid=%d\npid_start=%" PRIu64 "\n", (int)record->pid, record->pid_start);
 	str_addf(&text, "conmon=%d\nconmon_start=%" PRIu64 "\n", (int)record->conmon,
 		 record->conmon_start);
@@ -108,6 +109,7 @@ int record_read(const struct datadir *dir, const char *key, struct record *out, 
 	get_text(text.data, "log", record.log, sizeof(record.log));
 	get_text(text.data, "result", record.result, sizeof(record.result));
 	get_text(text.data, "cache", record.cache, sizeof(record.cache));
+	record.disk_bytes = (uint64_t)get_number(text.data, "disk");
 	record.pid = (pid_t)get_number(text.data, "pid");
 	record.pid_start = (uint64_t)get_number(text.data, "pid_start");
 	record.conmon = (pid_t)get_number(text.data, "conmon");

@@ -20,8 +20,9 @@ struct record {
 	char log[RECORD_NAME_ROOM];
 	char result[ENGINE_NAME_ROOM]; /* "" for an app */
 	char cache[RECORD_NAME_ROOM];
-	pid_t pid;          /* of the container's init; 0 until RUNNING */
-	uint64_t pid_start; /* with its start time, so that no other process is taken for it */
+	uint64_t disk_bytes; /* its limit */
+	pid_t pid;           /* of the container's init; 0 until RUNNING */
+	uint64_t pid_start;  /* with its start time, so that no other process is taken for it */
 	pid_t conmon;
 	uint64_t conmon_start;
 };

@@ -31,6 +31,7 @@
 #define ENV_A "env-aaaaaaaaaaaaaaaaaaaaaaaa"
 #define ENV_B "env-bbbbbbbbbbbbbbbbbbbbbbbb"
 #define ENV_C "env-cccccccccccccccccccccccc"
+#define ENV_D "env-dddddddddddddddddddddddd"
 #define APP   "app-" SPACE "-0000000000000000000000000000000000000000"
 
 enum { POOL_FIRST = 0x0ad50000 /* 10.213.0.0 */, IDS_FIRST = 200000, HUB_PORT = 18080 };
@@ -653,6 +654,30 @@ static void an_owners_build_has_a_disk_of_its_own(void **state)
 	contract_forget(ENV_C);
 }
 
+/* The real disk: what is written there is looked at from time to time. */
+static void a_shared_build_is_ended_at_its_limit(void **state)
+{
+	static const char program[] = "import time\n"
+				      "with open('/build/cache/fill', 'wb', 0) as file:\n"
+				      "    for _ in range(96): file.write(b'x' * (1 << 20))\n"
+				      "time.sleep(600)\n";
+	static const char *const argv[] = {"/run/steps", "One",   "--", "/usr/bin/python3",
+					   "-c",         program, NULL};
+	owned(str_done) struct str log = str_new(1024 * 1024);
+	struct engine_spec spec;
+
+	fill_build(&spec, ENV_D, "shared");
+	spec.log = "build-3.log";
+	spec.argv = argv;
+	spec.limits.disk_bytes = 64 << 20;
+	assert_int_equal(build(&spec)->exit_status, 128 + SIGKILL);
+	read_log("build-3.log", &log);
+	assert_non_null(strstr(log.data, "the build has written more than it may"));
+	assert_false(file_exists(dir.fd, "layers/" ENV_D));
+	contract_forget(ENV_D);
+	assert_int_equal(unlinkat(dir.fd, "cache/shared/cache/fill", 0), 0);
+}
+
 static bool in_list(const char *const *argv, const char *word)
 {
 	owned(str_done) struct str output = str_new(4 * 1024 * 1024);
@@ -715,6 +740,7 @@ int main(void)
 		cmocka_unit_test(a_build_makes_a_layer),
 		cmocka_unit_test(a_failed_build_leaves_nothing),
 		cmocka_unit_test(an_owners_build_has_a_disk_of_its_own),
+		cmocka_unit_test(a_shared_build_is_ended_at_its_limit),
 		cmocka_unit_test(stop_all_leaves_nothing),
 	};
 
