@@ -328,8 +328,11 @@ static void copy_plain(const char *text, char *out, size_t room)
 {
 	size_t length = 0;
 
-	for (; text && *text && length + 1 < room; text++)
-		out[length++] = *text >= ' ' && *text <= '~' ? *text : '?';
+	for (; text && *text && length + 1 < room; text++) {
+		bool is_plain = *text >= ' ' && *text <= '~';
+
+		out[length++] = (char)(is_plain ? *text : '?');
+	}
 	out[length] = '\0';
 }
 
