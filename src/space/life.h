@@ -100,6 +100,7 @@ struct life {
 	char waits_for[48];  /* environment that another Space builds; its log says so once */
 	struct probe *probe;
 	char probed[ENGINE_KEY_ROOM];
+	int64_t probed_ms; /* since when; wall time may jump in between */
 };
 
 struct space_loop {

@@ -86,6 +86,7 @@ static void watch(struct life *life, const struct engine_run *run)
 	if (life->probe && strcmp(life->probed, run->key) == 0)
 		return;
 	probe_free(life->probe);
+	life->probed_ms = clock_mono_ms();
 	memcpy(life->probed, run->key, sizeof(life->probed));
 	life->probe = probe_new(life->loop->loop, run->address, run->port, on_answer, life);
 }
@@ -133,10 +134,10 @@ bool life_ready(struct life *life, const struct life_view *view, const struct ru
 	}
 	if (row->ready_ms)
 		return false;
-	left_ms = row->started_ms + view->space.plan.startup_s * 1000 - clock_wall_ms();
+	watch(life, &fact->run);
+	left_ms = life->probed_ms + view->space.plan.startup_s * 1000 - clock_mono_ms();
 	if (left_ms <= 0)
 		return time_out(life, view, row);
-	watch(life, &fact->run);
 	life_wake(life, left_ms);
 	return false;
 }

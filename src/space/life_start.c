@@ -127,7 +127,8 @@ static int wait_ms(const struct life *life, const struct space *space, int64_t *
 	owned(store_read_end) struct store_read *read = NULL;
 	struct runrow_history history;
 	int64_t now_ms = clock_wall_ms();
-	int64_t due_ms;
+	int64_t pause_ms;
+	int64_t left_ms;
 
 	if (store_read_begin(life->loop->config.store, &read, err) < 0 ||
 	    runrow_history(store_read_db(read), space->repo_id, space->generation,
@@ -137,11 +138,11 @@ static int wait_ms(const struct life *life, const struct space *space, int64_t *
 	*out = 0;
 	if (history.crashes == 0)
 		return 0;
-	due_ms = history.last_crash_ms +
-		 (life->loop->config.backoff_ms
-		  << (history.crashes - 1 < LIFE_CRASHES_MAX ? history.crashes - 1
-							     : LIFE_CRASHES_MAX));
-	*out = due_ms > now_ms ? due_ms - now_ms : 0;
+	pause_ms = life->loop->config.backoff_ms
+		   << (history.crashes - 1 < LIFE_CRASHES_MAX ? history.crashes - 1
+							      : LIFE_CRASHES_MAX);
+	left_ms = history.last_crash_ms + pause_ms - now_ms;
+	*out = left_ms > 0 && left_ms <= pause_ms ? left_ms : 0; /* more: the clock was set back */
 	return 0;
 }
 

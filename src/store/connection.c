@@ -37,6 +37,8 @@ bool connection_in_transaction(struct store_db *db)
 
 static enum err_kind kind_of(struct store_db *db, int code)
 {
+	enum err_kind kind;
+
 	switch (code) {
 	case SQLITE_CONSTRAINT_UNIQUE:
 	case SQLITE_CONSTRAINT_PRIMARYKEY:
@@ -54,6 +56,9 @@ static enum err_kind kind_of(struct store_db *db, int code)
 	case SQLITE_READONLY:
 		return ERR_DISK;
 	case SQLITE_IOERR:
+		/* SQLite's own clearing up may have overwritten the errno. */
+		kind = err_kind_of(sqlite3_system_errno(db->sqlite));
+		return kind == ERR_SYSTEM ? ERR_DISK : kind;
 	case SQLITE_CANTOPEN:
 		return err_kind_of(sqlite3_system_errno(db->sqlite));
 	case SQLITE_NOMEM:

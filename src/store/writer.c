@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "store/connection.h"
@@ -39,6 +40,7 @@ struct store_tx {
 	struct store_tx *next; /* in the line, later in the batch */
 	pthread_cond_t woken;  /* by turn or settled */
 	pthread_t thread;
+	int64_t asked_ms;
 	bool turn;
 	bool settled;
 	struct err result;
@@ -57,6 +59,7 @@ struct writer {
 	struct store_db *db;
 	struct store_tx *batch; /* released, not yet committed */
 	unsigned turns;         /* in this batch */
+	int64_t refused_ms;     /* when another process last kept us out for too long */
 };
 
 int writer_open(const char *path, struct writer **out, struct err *err)
@@ -195,15 +198,27 @@ static void leave(struct writer *writer)
 	pass_turn(writer);
 }
 
-static int open_savepoint(struct writer *writer, struct err *err)
+/* Those in line have waited together: they don't wait for another process one after the other. */
+static int open_batch(struct writer *writer, const struct store_tx *tx, struct err *err)
 {
 	struct store_db *db = writer->db;
 
-	if (!connection_in_transaction(db)) {
-		db->lost = ERR_INIT;
-		if (connection_exec(db, "BEGIN IMMEDIATE", err) < 0)
-			return -1;
-	}
+	if (writer->refused_ms && tx->asked_ms <= writer->refused_ms)
+		return err_set(err, ERR_BUSY, "store: another process is writing");
+	db->lost = ERR_INIT;
+	if (connection_exec(db, "BEGIN IMMEDIATE", err) == 0)
+		return 0;
+	if (err->kind == ERR_BUSY)
+		writer->refused_ms = clock_mono_ms();
+	return -1;
+}
+
+static int open_savepoint(struct writer *writer, const struct store_tx *tx, struct err *err)
+{
+	struct store_db *db = writer->db;
+
+	if (!connection_in_transaction(db) && open_batch(writer, tx, err) < 0)
+		return -1;
 	return connection_exec(db, "SAVEPOINT tx", err);
 }
 
@@ -213,9 +228,10 @@ int writer_begin(struct writer *writer, struct store_tx **out, struct err *err)
 
 	tx->writer = writer;
 	tx->thread = pthread_self();
+	tx->asked_ms = clock_mono_ms();
 	pthread_cond_init(&tx->woken, NULL);
 	take_turn(writer, tx);
-	if (open_savepoint(writer, err) < 0) {
+	if (open_savepoint(writer, tx, err) < 0) {
 		leave(writer);
 		tx_free(tx);
 		return -1;

@@ -80,7 +80,8 @@ static void codes_of_sqlite_become_kinds(void **state)
 		{SQLITE_BUSY, ERR_BUSY},
 		{SQLITE_BUSY_SNAPSHOT, ERR_BUSY},
 		{SQLITE_FULL, ERR_FULL},
-		{SQLITE_IOERR_READ, ERR_SYSTEM},
+		{SQLITE_IOERR_READ, ERR_DISK},
+		{SQLITE_READONLY, ERR_DISK},
 		{SQLITE_CORRUPT, ERR_SYSTEM},
 	};
 

@@ -167,12 +167,12 @@ static void a_failed_commit_is_told_to_the_whole_group(void **state)
 	line_up(store, hands, 4);
 	disk_fail_sync(true);
 	assert_int_equal(store_tx_commit(tx, &err), -1);
-	assert_int_equal(err.kind, ERR_SYSTEM);
+	assert_int_equal(err.kind, ERR_DISK);
 	join(hands, 4);
 	disk_fail_sync(false);
 	for (unsigned i = 0; i < 4; i++) {
 		assert_int_equal(hands[i].result, -1);
-		assert_int_equal(hands[i].err.kind, ERR_SYSTEM);
+		assert_int_equal(hands[i].err.kind, ERR_DISK);
 	}
 	assert_int_equal(scratch_ask(store, COUNT), 1);
 	scratch_write(store, "INSERT INTO meta VALUES ('after', '')");
