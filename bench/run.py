@@ -17,9 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from hub import BUILD, Hub, fetch, free_port  # noqa: E402
 import calls  # noqa: E402
+import churn  # noqa: E402
 import commits  # noqa: E402
 import lists  # noqa: E402
 import memory  # noqa: E402
+import recovery  # noqa: E402
+import sandbox  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "hello-gradio"
 POLL_S = 0.005
@@ -150,6 +153,7 @@ def bench_front():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--deploys", type=int, default=1000)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("names", nargs="*", default=["start", "build", "front"])
     arguments = parser.parse_args()
@@ -174,6 +178,12 @@ def main():
         results["memory"] = memory.bench()
     if "lists" in arguments.names:
         results["lists"] = lists.bench(arguments.rounds)
+    if "recovery" in arguments.names:
+        results["recovery"] = recovery.bench(arguments.rounds)
+    if "sandbox" in arguments.names:
+        results["sandbox"] = sandbox.bench(arguments.rounds, example_files(), seconds_until_answer)
+    if "churn" in arguments.names:
+        results["churn"] = churn.bench(arguments.deploys)
     text = json.dumps(results, indent=1)
     print(text)
     if arguments.json:

@@ -61,6 +61,8 @@ class Hub:
         self.url = f"http://localhost:{self.port}"
         self.process = None
         self.log = None
+        self.log_path = self.data / "test.log"
+        self.environment = {}  # of espaced, beyond our own
         self.token = None
 
     def words(self, *words, check=True):
@@ -89,10 +91,13 @@ class Hub:
         else:
             subprocess.run(["cp", "-a", *BASE.iterdir(), self.data / "layers"], check=True)
 
+    def command(self):
+        return [ESPACED, "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.options]
+
     def start(self):
-        self.log = open(self.data / "test.log", "ab")
+        self.log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
-            [ESPACED, "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.options],
+            self.command(), env={**os.environ, **self.environment},
             stdout=subprocess.PIPE, stderr=self.log, text=True, start_new_session=True)
         line = []
         reader = threading.Thread(target=lambda: line.append(self.process.stdout.readline()), daemon=True)
@@ -102,7 +107,7 @@ class Hub:
         return self
 
     def tail(self, lines=40):
-        log = self.data / "test.log"
+        log = self.log_path
         return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else ""
 
     def refused_calls(self):
