@@ -1,6 +1,7 @@
 #include "api/call.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "api/answer.h"
 #include "base/file.h"
@@ -29,14 +30,21 @@ static int delete_rows(struct call *call, struct err *err)
 int call_delete(struct call *call, struct err *err)
 {
 	owned(free) char *path = datadir_path(call->config->dir, "repos/%s.git", call->repo.hex);
+	owned(free) char *gone =
+		datadir_path(call->config->dir, "repos/gone-%s.git", call->repo.hex);
 	struct err leftover = ERR_INIT;
 
 	if (delete_rows(call, err) < 0)
 		return -1;
 	if (call->repo.type == REPO_SPACE)
 		call_wake(call);
-	/* The repository is gone for everybody: files that stay are for the garbage collection. */
-	if (file_remove_tree(AT_FDCWD, path, &leftover) < 0)
+	/*
+	 * The repository is gone for everybody. By its new name the garbage collection knows what
+	 * stays here when we are cut: whatever has a repository's name may be somebody's.
+	 */
+	if (rename(path, gone) < 0)
+		err_sys(&leftover, "rename");
+	if (leftover.kind != ERR_NONE || file_remove_tree(AT_FDCWD, gone, &leftover) < 0)
 		log_warn("repo.leftover", "repo=%s error=%s", call->repo.hex, leftover.text);
 	answer_text(call->answer, "OK");
 	return 0;

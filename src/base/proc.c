@@ -18,6 +18,7 @@
 
 enum {
 	FDS_MAX = 64,
+	MORE_FDS_MAX = 8, /* of proc_run_within() */
 	EXEC_FAILED = 127,
 	STAT_MAX_BYTES = 4096,
 	START_TIME_FIELD = 22, /* proc(5) */
@@ -307,10 +308,13 @@ static int start_piped(const struct proc_spec *spec, int in, int *reading, struc
 	*reading = ends[0];
 
 	owned(close) int writing = ends[1];
-	const int fds[] = {in, writing, writing};
+	int fds[3 + MORE_FDS_MAX] = {in, writing, writing};
 
+	assert(spec->fd_count <= MORE_FDS_MAX);
+	for (size_t i = 0; i < spec->fd_count; i++)
+		fds[3 + i] = spec->fds[i];
 	piped.fds = fds;
-	piped.fd_count = 3;
+	piped.fd_count = 3 + spec->fd_count;
 	if (fcntl(*reading, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(err, "fcntl");
 	return proc_start(&piped, proc, err);

@@ -58,8 +58,9 @@ must_check int proc_run(const char *const *argv, const char *input, struct str *
 			struct err *err);
 
 /*
- * The same for at most `limit_ms`; then the child is killed. `output` must be given, and the
- * descriptors of `spec` are ours to set. Errors: ERR_BUSY where the time was over.
+ * The same for at most `limit_ms`; then the child is killed. `output` must be given. The
+ * descriptors of `spec`, at most 8, follow behind the three standard ones. Errors: ERR_BUSY where
+ * the time was over.
  */
 must_check int proc_run_within(const struct proc_spec *spec, const char *input, struct str *output,
 			       int64_t limit_ms, struct err *err);

@@ -19,6 +19,7 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "daemon/chores.h"
 #include "daemon/door.h"
 #include "daemon/exe.h"
 #include "daemon/role.h"
@@ -59,6 +60,7 @@ struct keeper {
 	int signal_fd;
 	struct ward wards[WARD_COUNT];
 	struct loop_timer *late;
+	struct chores *chores;
 	bool ending;
 	bool end_all;
 };
@@ -370,6 +372,13 @@ static void done_wards(struct keeper *keeper)
 	}
 }
 
+static void reopen_log(void *arg)
+{
+	struct keeper *keeper = arg;
+
+	proc_signal(&keeper->wards[WARD_NGINX].proc, SIGUSR1);
+}
+
 static void close_all(const int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -379,6 +388,7 @@ static void close_all(const int *fds, size_t count)
 
 static void keeper_done(struct keeper *keeper)
 {
+	chores_free(keeper->chores);
 	done_wards(keeper);
 	loop_timer_free(keeper->late);
 	door_free(keeper->door);
@@ -408,6 +418,11 @@ static int keep(const struct keeper_config *config, bool *end_all, struct err *e
 						   .signal_fd = -1};
 	init_wards(&keeper);
 	keeper.late = loop_timer_new(loop, kill_late, &keeper);
+	keeper.chores = chores_new(loop, &(struct chores_config){.dir = config->dir,
+								 .settings = config->settings,
+								 .options = config->options,
+								 .log_moved = reopen_log,
+								 .arg = &keeper});
 	if (rundir_mount(config->dir, err) < 0 || write_state(&keeper, err) < 0 ||
 	    watch_signals(&keeper, err) < 0 || open_sockets(&keeper, err) < 0 ||
 	    door_new(config->dir, config->settings, &keeper.door, err) < 0 ||

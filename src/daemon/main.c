@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "daemon/check/checkup.h"
+#include "daemon/gc.h"
 #include "daemon/hardware_file.h"
 #include "daemon/keeper.h"
 #include "daemon/machine.h"
@@ -50,6 +51,7 @@ static void print_help(void)
 	      "        [--limit N] [--json]        who changed what, newest first\n"
 	      "  audit --verify [--head ID:HASH]   is every row as it was written?\n"
 	      "  prepare                           make the base system of Spaces now\n"
+	      "  gc                                remove what nothing uses any more\n"
 	      "  check [--repair]                  find what is damaged; mend what is safe\n"
 	      "  stop                              end everything of DIR\n"
 	      "\n"
@@ -108,9 +110,10 @@ static int run_word(const struct options *options, struct err *err)
 	} words[] = {
 		{"init", .plain = machine_init},       {"prepare", .plain = machine_prepare},
 		{"stop", .plain = machine_stop},       {"@hub", .plain = run_role_hub},
-		{"@runner", .plain = run_role_runner}, {"check", .with_words = checkup_word},
-		{"user", .with_store = words_user},    {"org", .with_store = words_org},
-		{"token", .with_store = words_token},  {"audit", .with_store = words_audit},
+		{"@runner", .plain = run_role_runner}, {"gc", .plain = gc_word},
+		{"check", .with_words = checkup_word}, {"user", .with_store = words_user},
+		{"org", .with_store = words_org},      {"token", .with_store = words_token},
+		{"audit", .with_store = words_audit},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

@@ -1,7 +1,8 @@
 #include "repo/gitrun.h"
 
 #include <assert.h>
-#include <stddef.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "base/mem.h"
@@ -23,10 +24,11 @@ static void add(struct arguments *arguments, const char *const *list)
 }
 
 /* In the child. A push must not wait for the processor because of us. */
-static int lower_priority(void *arg, struct err *err)
+static int be_modest(void *arg, struct err *err)
 {
-	return setpriority(PRIO_PROCESS, 0, LOW_PRIORITY) < 0 ? err_sys(err, "lower the priority")
-							      : 0;
+	if (setpriority(PRIO_PROCESS, 0, LOW_PRIORITY) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return err_sys(err, "prepare git");
+	return 0;
 }
 
 int gitrun(const struct gitrun *run, struct str *output, struct err *err)
@@ -40,7 +42,10 @@ int gitrun(const struct gitrun *run, struct str *output, struct err *err)
 	add(&arguments, first);
 	add(&arguments, run->options);
 	add(&arguments, run->command);
-	return proc_run_within(
-		&(struct proc_spec){.argv = arguments.list, .env = env, .prepare = lower_priority},
-		run->input, output, run->limit_ms, err);
+	return proc_run_within(&(struct proc_spec){.argv = arguments.list,
+						   .env = env,
+						   .fds = run->held,
+						   .fd_count = run->held_count,
+						   .prepare = be_modest},
+			       run->input, output, run->limit_ms, err);
 }

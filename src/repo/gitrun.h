@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -9,7 +10,7 @@
 /*
  * The program git on a repository of ours, for what libgit2 does not do: looking for damage,
  * packing. It runs with low priority, reads no settings but the repository's own, and has an end:
- * what takes longer than its limit is killed.
+ * what takes longer than its limit is killed, and so is all when the calling thread dies.
  */
 struct gitrun {
 	const char *path; /* of the bare repository */
@@ -17,6 +18,8 @@ struct gitrun {
 		*options; /* of git itself, before the command; NULL, or NULL-terminated */
 	const char *const *command; /* NULL-terminated: {"fsck", "--full", NULL} */
 	const char *input;          /* NULL: none */
+	const int *held;            /* locks that git holds as well, to its own end; NULL: none */
+	size_t held_count;
 	int64_t limit_ms;
 };
 

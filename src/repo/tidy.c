@@ -247,9 +247,13 @@ static int prune_alone(const struct work *work, const char *expire, struct str *
 	if (is_alone <= 0)
 		return is_alone;
 	take_fd(&objects); /* closed with `alone` */
+	/* git holds both, too: it may live longer than we, by a moment that matters. */
+	const int held[] = {alone.turn, alone.uploads};
 	return gitrun(&(struct gitrun){.path = work->tidy->path,
 				       .options = options,
 				       .command = command,
+				       .held = held,
+				       .held_count = 2,
 				       .limit_ms = PRUNE_LIMIT_MS},
 		      output, err);
 }

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "runner/beneath.h"
+#include "runner/caches.h"
 #include "runner/check.h"
 #include "runner/harvest.h"
 
@@ -61,9 +62,10 @@ int output_prepare(const struct datadir *dir, const struct engine_spec *spec, in
 {
 	owned(free) char *name = mem_format("out-%s", spec->key);
 	owned(close) int fd = -1;
+	owned(close) int locked = -1; /* while a cache could be taken away under us */
 	uid_t owner = dir->ids_base;
 
-	if (open_scope(dir, spec->cache, &fd, err) < 0 ||
+	if (caches_lock(dir, &locked, err) < 0 || open_scope(dir, spec->cache, &fd, err) < 0 ||
 	    beneath_make_dir(fd, "cache", owner, 0755, err) < 0 ||
 	    file_remove_tree(fd, name, err) < 0 || beneath_make_dir(fd, name, owner, 0755, err) < 0)
 		return -1;
