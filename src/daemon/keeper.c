@@ -22,6 +22,7 @@
 #include "daemon/chores.h"
 #include "daemon/door.h"
 #include "daemon/exe.h"
+#include "daemon/rights.h"
 #include "daemon/role.h"
 #include "daemon/rundir.h"
 #include "daemon/teardown.h"
@@ -33,6 +34,7 @@ enum {
 	END_GRACE_MS = 12000,        /* hub and runner get so long to end by themselves */
 	PAIR_BUFFER_BYTES = 4 << 20, /* the largest message between hub and runner is 200 KiB */
 	STATE_MAX = 128,
+	FORBIDDEN_CALL = 128 + SIGSYS, /* see callfilter.h */
 };
 
 /* A child process that is started again when it dies. */
@@ -163,6 +165,9 @@ static void ward_ended(void *arg, uint32_t events)
 	loop_timer_set(ward->again, next_backoff(ward, steady));
 	log_warn("keeper.died", "process=%s status=%d again_ms=%lld", ward->name, status,
 		 (long long)ward->backoff_ms);
+	if (status == FORBIDDEN_CALL)
+		log_error("keeper.forbidden", "process=%s made=\"a system call that no hub makes\"",
+			  ward->name);
 }
 
 static int drop_rights(void *arg, struct err *err)
@@ -436,7 +441,8 @@ int keeper_run(const struct keeper_config *config, struct err *err)
 {
 	bool end_all = false;
 
-	if (keep(config, &end_all, err) < 0)
+	if (role_hide(err) < 0 || rights_keep(RIGHTS_MACHINE, err) < 0 ||
+	    keep(config, &end_all, err) < 0)
 		return -1;
 	/* After our own sockets are closed: they keep run/ busy. */
 	return end_all ? teardown(config->dir, config->settings, err) : 0;

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <unistd.h>
 
 #include "base/datadir.h"
 #include "base/log.h"
@@ -137,6 +138,9 @@ static int serve(const struct options *options, struct err *err)
 	owned(close) int locked = -1;
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 
+	/* What our starter had open is nothing to any of our children. */
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
+		return err_sys(err, "close_range");
 	if (machine_claim(options, &locked, err) < 0 ||
 	    datadir_open(options->data, &dir, err) < 0 || hardware_file_check(&dir, err) < 0)
 		return -1;

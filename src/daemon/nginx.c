@@ -15,6 +15,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/rights.h"
 
 #define NGINX_PROGRAM "/usr/sbin/nginx"
 
@@ -94,6 +95,11 @@ static int write_state(void *arg, struct err *err)
 	return file_write(AT_FDCWD, path, text, strlen(text), 0600, err);
 }
 
+static int become_nginx(void *arg, struct err *err)
+{
+	return rights_bound(RIGHTS_DOOR, err) < 0 ? -1 : write_state(arg, err);
+}
+
 enum { FIRST_LISTEN_FD = 3 };
 
 static int launch(const struct nginx_spec *spec, const int *fds, size_t count, struct proc *out,
@@ -116,7 +122,7 @@ static int launch(const struct nginx_spec *spec, const int *fds, size_t count, s
 					      .env = env,
 					      .fds = fds,
 					      .fd_count = count,
-					      .prepare = write_state,
+					      .prepare = become_nginx,
 					      .prepare_arg = (void *)spec,
 					      .new_group = true},
 			  out, err);

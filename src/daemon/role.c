@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "daemon/rights.h"
 
 static const char *const names[ROLE_COUNT] = {[ROLE_HUB] = "hub", [ROLE_RUNNER] = "runner"};
 
@@ -44,11 +45,11 @@ int role_claim(const struct datadir *dir, enum role role, int *out, struct err *
 
 int role_drop_rights(const struct datadir *dir, struct err *err)
 {
+	if (rights_bound(RIGHTS_NONE, err) < 0)
+		return -1;
 	if (setgroups(1, &dir->www) < 0 || setresgid(dir->group, dir->group, dir->group) < 0 ||
 	    setresuid(dir->owner, dir->owner, dir->owner) < 0)
 		return err_sys(err, "become the user of the data directory");
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(err, "give up new privileges");
 	return 0;
 }
 

@@ -29,11 +29,12 @@ const char *role_name(enum role role);
  */
 must_check int role_claim(const struct datadir *dir, enum role role, int *out, struct err *err);
 
-/* Become user and group `espace`, with the group of nginx's workers beside it; no way back. */
+/* Become user and group `espace`, with the group of nginx's workers beside it, without any rights
+ * of root; no way back. */
 must_check int role_drop_rights(const struct datadir *dir, struct err *err);
 
 /*
- * Secrets pass through hub and runner: nothing of their memory is written to a core file, and other
- * processes of the same user can't look at it.
+ * Secrets pass through hub and runner, and the keeper starts both: nothing of their memory is
+ * written to a core file, and other processes of the same user can't look at it.
  */
 must_check int role_hide(struct err *err);

@@ -1,12 +1,13 @@
 """What each process has given up, as the kernel tells it."""
 
 import pathlib
+import re
 import subprocess
 
 import pytest
 
 import apps
-from hub import Hub
+from hub import ROOT, Hub
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def account(name):
 def test_the_hub_has_no_right_but_those_of_its_user(served):
     hub = status(role(served, "hub"))
     assert hub["Uid"].split() == [account("espace")] * 4
-    for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+    for kind in ("CapEff", "CapPrm", "CapInh", "CapAmb", "CapBnd"):
         assert int(hub[kind], 16) == 0, kind
     assert hub["NoNewPrivs"] == "1"
 
@@ -87,3 +88,23 @@ def test_nginx_workers_are_a_user_of_their_own(served):
     for worker in map(status, workers):
         assert worker["Uid"].split() == [account("espace-www")] * 4
         assert int(worker["CapEff"], 16) == 0
+        assert int(worker["CapBnd"], 16) & ~capabilities(["CHOWN", "DAC_OVERRIDE", "KILL", "SETGID", "SETUID"]) == 0
+
+
+def capabilities(names):
+    """Their bits, by the kernel's header."""
+    header = pathlib.Path("/usr/include/linux/capability.h").read_text()
+    numbers = dict(re.findall(r"#define CAP_(\w+)\s+(\d+)$", header, re.MULTILINE))
+    return sum(1 << int(numbers[name]) for name in names)
+
+
+def test_keeper_and_runner_keep_what_the_unit_says(served):
+    unit = (ROOT / "systemd/espaced.service.in").read_text()
+    lines = re.findall(r"^CapabilityBoundingSet=.*", unit, re.MULTILINE)
+    named = capabilities(re.findall(r"CAP_(\w+)", "\n".join(lines)))
+    own = int(status("self")["CapBnd"], 16)
+    for pid in (served.process.pid, role(served, "runner")):
+        process = status(pid)
+        assert process["NoNewPrivs"] == "1"
+        for kind in ("CapEff", "CapPrm", "CapBnd"):
+            assert int(process[kind], 16) == named & own, kind
