@@ -26,14 +26,15 @@ class Call:
         return f"{self.thread} {self.name}({self.arguments}) = {self.result}"
 
 
+STRACE = ["strace", "-y", "-s", "24", "-e", f"trace={CALLS}", "-e", "signal=none"]
+
+
 class Trace:
     """strace, attached to a process with all of its threads, or to some threads alone."""
 
     def __init__(self, path, pids, follow=True):
         self.path = path
-        words = ["strace", "-y", "-s", "24", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", path]
-        if follow:
-            words.append("-f")
+        words = [*STRACE, "-o", path, *(["-f"] if follow else [])]
         for pid in pids:
             words += ["-p", str(pid)]
         self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
@@ -47,6 +48,13 @@ class Trace:
         self.process.communicate(timeout=60)
         with open(self.path, errors="replace") as lines:
             return parse(lines)
+
+
+def run(path, *words):
+    """The calls of a command that must succeed, from its start to its end."""
+    subprocess.run([*STRACE, "-f", "-o", path, *words], check=True, stdout=subprocess.PIPE)
+    with open(path, errors="replace") as lines:
+        return parse(lines)
 
 
 def parse(lines):

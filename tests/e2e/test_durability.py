@@ -1,5 +1,5 @@
 """What was acknowledged is on the disk: the order of syncs, of the API alone (wire_hub), on the file systems that
-there are."""
+there are, and of a hub that makes layers."""
 
 import contextlib
 import os
@@ -11,8 +11,10 @@ import tempfile
 
 import pytest
 
+import apps
 import durability
-from hub import BUILD
+from hub import BUILD, ESPACED
+from test_secrets import process_of
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "wire"))
 
@@ -192,3 +194,65 @@ def test_a_repository_is_safe_before_its_row_and_before_it_is_answered(api):
     calls = api.traced("POST", "/api/repos/create", body)
     assert losses_of_repository(calls, api.data) == []
     each_sync_counts(calls, lambda rest: losses_of_repository(rest, api.data))
+
+
+def losses_of_token(calls, data):
+    disk, found, printed = durability.Disk(data), [], 0
+    for call in calls:
+        if call.name == "write" and call.arguments.startswith("1<") and '"hf_' in call.arguments:
+            printed += 1
+            found += disk.unsafe_bytes()
+        disk.play(call)
+    assert printed == 1, calls
+    return found
+
+
+def test_a_token_is_safe_before_it_is_printed(hub, tmp_path):
+    words = [ESPACED, "--data", hub.data, "token", "add", "me", "--name", "traced"]
+    calls = durability.run(tmp_path / "trace", *words)
+    assert losses_of_token(calls, hub.data) == []
+    assert losses_of_token([call for call in calls if call.name not in durability.SYNCS], hub.data) != []
+
+
+def losses_of_layers(calls, layers):
+    """What a layer may lack that has its name, and the names of all that were made."""
+    disk, found, made = durability.Disk(layers), [], []
+    for number, call in enumerate(calls):
+        if call.name.startswith("rename") and call.result == 0:
+            old, new = durability.names(call)
+            if os.path.dirname(new) == layers:
+                made.append(os.path.basename(new))
+                mine = [each for each in calls if each.thread == call.thread and not each.name.startswith("open")]
+                at = mine.index(call)
+                before, after = mine[at - 1], mine[at + 1] if at + 1 < len(mine) else None
+                if old.startswith(layers):
+                    found += disk.unsafe_bytes(old + "/") + disk.unsafe_names(old + "/")
+                elif before.name != "syncfs" or durability.descriptor(before.arguments) != old:
+                    found.append(f"{old} was written by others and is not synced")
+                if not after or after.name != "fsync" or durability.descriptor(after.arguments) != layers:
+                    found.append(f"the name of {new} is not synced")
+        disk.play(call)
+    return found, made
+
+
+def threads_of(*pids):
+    return [path.name for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+
+
+def test_a_layer_is_safe_before_it_has_its_name_and_the_name_before_it_is_used(hub, tmp_path):
+    layers = str(hub.data / "layers")
+    # The threads that make layers live as long as their process. The builds themselves are not slowed down.
+    trace = durability.Trace(tmp_path / "trace", threads_of(process_of(hub, "hub"), process_of(hub, "runner")), follow=False)
+    try:
+        hub.create("layered")
+        hub.commit("layered", {**apps.plain("layers"), "requirements.txt": "iniconfig==2.0.0\n"})
+        hub.wait_stage("layered", "RUNNING")
+    finally:
+        calls = trace.end()
+    found, made = losses_of_layers(calls, layers)
+    assert found == []
+    assert sorted(name.partition("-")[0] for name in made) == ["app", "env"], made
+    for left_out in durability.syncs(calls):
+        if f"<{layers}" in left_out[0].arguments or "/out-" in left_out[0].arguments:
+            rest = [call for call in calls if call not in left_out]
+            assert losses_of_layers(rest, layers)[0] != [], f"{left_out} is for nothing, or this test notices nothing"
