@@ -56,8 +56,9 @@ struct keeper {
 	const struct keeper_config *config;
 	struct loop *loop;
 	struct door *door;
-	int pair[2];    /* [ROLE_HUB], [ROLE_RUNNER]; both ends stay open here */
-	int sockets[3]; /* api, ask, stream: they queue visits while the hub restarts */
+	char *notify_path; /* NULL: nobody wants to be told */
+	int pair[2];       /* [ROLE_HUB], [ROLE_RUNNER]; both ends stay open here */
+	int sockets[3];    /* api, ask, stream: they queue visits while the hub restarts */
 	int ready[2];
 	int signal_fd;
 	struct ward wards[WARD_COUNT];
@@ -226,11 +227,24 @@ static int start_nginx(struct keeper *keeper, struct ward *ward, struct err *err
 	return door_start(keeper->door, &ward->proc, err);
 }
 
+/*
+ * Who is to be told of our state, for free(). It is ours alone: runc takes the same variable for a
+ * wish to pass on what the container says, and then starts none.
+ */
+static char *take_notify_path(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	char *copy = path ? mem_text(path) : NULL;
+
+	unsetenv("NOTIFY_SOCKET");
+	return copy;
+}
+
 /* sd_notify(3): one datagram to the socket that systemd names; without it nothing. */
-static void notify(const char *state)
+static void notify(const struct keeper *keeper, const char *state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = keeper->notify_path;
 	size_t length = path ? strlen(path) : 0;
 	owned(close) int fd = -1;
 
@@ -254,7 +268,7 @@ static void hub_ready(void *arg, uint32_t events)
 		return;
 	printf("espaced: ready on %s\n", door_url(keeper->door));
 	fflush(stdout);
-	notify("READY=1");
+	notify(keeper, "READY=1");
 }
 
 static void kill_late(void *arg)
@@ -272,7 +286,7 @@ static void end(struct keeper *keeper, bool all)
 	if (keeper->ending)
 		return;
 	keeper->ending = true;
-	notify("STOPPING=1");
+	notify(keeper, "STOPPING=1");
 	for (int i = 0; i < WARD_COUNT; i++)
 		loop_timer_clear(keeper->wards[i].again);
 	for (int i = 0; i < ROLE_COUNT; i++)
@@ -401,6 +415,7 @@ static void keeper_done(struct keeper *keeper)
 	close_all(keeper->pair, 2);
 	close_all(keeper->sockets, 3);
 	close_all(keeper->ready, 2);
+	free(keeper->notify_path);
 }
 
 static void own_keeper_done(struct keeper *held)
@@ -417,6 +432,7 @@ static int keep(const struct keeper_config *config, bool *end_all, struct err *e
 		return -1;
 	owned(keeper_done) struct keeper keeper = {.config = config,
 						   .loop = loop,
+						   .notify_path = take_notify_path(),
 						   .pair = {-1, -1},
 						   .sockets = {-1, -1, -1},
 						   .ready = {-1, -1},

@@ -2,6 +2,7 @@
 
 import pathlib
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -106,6 +107,28 @@ def test_second_espaced_on_the_same_directory_is_refused(hub):
     done = subprocess.run(["timeout", "20", ESPACED, "--data", str(hub.data),
                            "--listen", f"127.0.0.1:{other.port}"], capture_output=True, text=True)
     assert done.returncode == 1 and "already runs" in done.stderr
+
+
+def test_who_asks_to_be_notified_hears_of_the_keeper_alone(monkeypatch, tmp_path):
+    """As systemd asks; runc with such a socket in its environment starts no container."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.settimeout(30)
+        told.bind(str(tmp_path / "told"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "told"))
+        hub = Hub()
+        try:
+            hub.words("init")
+            hub.start()
+            assert told.recv(100) == b"READY=1"
+            children = subprocess.run(["ps", "--ppid", str(hub.process.pid), "-o", "pid="], capture_output=True,
+                                      text=True).stdout.split()
+            assert len(children) == 3  # nginx, runner, hub
+            for child in children:
+                assert b"NOTIFY_SOCKET" not in pathlib.Path(f"/proc/{child}/environ").read_bytes()
+            hub.end()
+            assert told.recv(100) == b"STOPPING=1"
+        finally:
+            hub.remove()
 
 
 def test_port_in_use_is_told(hub):

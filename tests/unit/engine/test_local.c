@@ -439,6 +439,35 @@ static void two_apps_cannot_reach_each_other(void **state)
 	contract_forget(CONTRACT_KEY(17));
 }
 
+static void one_that_forks_all_the_time_can_be_suspended(void **state)
+{
+	static const char program[] = "import os, http.server, threading\n"
+				      "def fork():\n"
+				      "    while True:\n"
+				      "        pid = os.fork()\n"
+				      "        if pid == 0: os._exit(0)\n"
+				      "        os.waitpid(pid, 0)\n"
+				      "for _ in range(3): threading.Thread(target=fork).start()\n"
+				      "threading.Event().wait()\n";
+	static const char *const argv[] = {"/usr/bin/python3", "-c", program, NULL};
+	const char *key = CONTRACT_KEY(19);
+	struct engine *engine = contract.engine;
+	struct err err = ERR_INIT;
+
+	contract.app.argv = argv;
+	contract_submit(key);
+	contract.app.argv = server;
+	contract_wait(contract_is_running, key);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(engine->ops->suspend(engine, key, &err), 0);
+		contract_wait(contract_is_frozen, key);
+		assert_int_equal(engine->ops->resume(engine, key, &err), 0);
+		contract_wait(contract_is_running, key);
+	}
+	contract_stop(key);
+	contract_forget(key);
+}
+
 static void restart_runner(void)
 {
 	contract.lost = 0;
@@ -733,6 +762,7 @@ int main(void)
 		cmocka_unit_test(a_program_that_is_not_there_is_a_failed_start),
 		cmocka_unit_test(a_malformed_run_ends_with_the_reason),
 		cmocka_unit_test(two_apps_cannot_reach_each_other),
+		cmocka_unit_test(one_that_forks_all_the_time_can_be_suspended),
 		cmocka_unit_test(a_new_runner_adopts_what_runs),
 		cmocka_unit_test(what_ended_meanwhile_has_its_status),
 		cmocka_unit_test(a_run_without_its_monitor_is_lost),
