@@ -65,6 +65,17 @@ static int write_audit(struct call *call, const char *action, const char *detail
 	return store_tx_commit(take(tx), err);
 }
 
+/* Where a name leads before it is changed; "" where it leads nowhere, or it is no name. */
+static void find_old(struct git *git, enum refs_kind kind, const char *name,
+		     char commit[static GIT_HEX])
+{
+	owned(free) char *ref = mem_format("refs/%s/%s", kind == REFS_TAG ? "tags" : "heads", name);
+	struct err none = ERR_INIT;
+
+	if (git_resolve(git, ref, commit, &none) < 0)
+		commit[0] = '\0';
+}
+
 /* Each one costs those who list them. */
 static int check_room(struct git *git, enum refs_kind kind, struct err *err)
 {
@@ -122,11 +133,23 @@ static int find_start(struct call *call, struct git *git, const struct branch_wi
 	return git_resolve(git, wish->start, commit, err);
 }
 
+/* Who overwrites a branch by what it is already changes nothing. */
+static int tell_branch(struct call *call, struct git *git, const char *name, const char *old,
+		       const char *new, struct err *err)
+{
+	owned(free) char *detail =
+		*old ? mem_format("%s %s -> %s", name, old, new) : mem_format("%s %s", name, new);
+
+	if (!*old)
+		return write_audit(call, "branch.create", detail, err);
+	return pushed(call, git, strcmp(old, new) == 0 ? NULL : "branch.overwrite", detail, err);
+}
+
 int call_branch_create(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
-	owned(free) char *detail = NULL;
 	struct branch_wish wish;
+	char old[GIT_HEX];
 	char commit[GIT_HEX];
 
 	if (read_branch(call, &wish, err) < 0 || call_git(call, &git, err) < 0)
@@ -134,24 +157,34 @@ int call_branch_create(struct call *call, struct err *err)
 	if (wish.overwrite ? refs_check_name(wish.name, err) < 0
 			   : check_new(git, REFS_BRANCH, wish.name, err) < 0)
 		return -1;
+	find_old(git, REFS_BRANCH, wish.name, old);
 	if (find_start(call, git, &wish, commit, err) < 0 ||
-	    refs_make_branch(git, wish.name, commit, wish.overwrite, err) < 0)
-		return -1;
-	detail = mem_format("%s %s", wish.name, commit);
-	if ((wish.overwrite ? pushed(call, git, "branch.overwrite", detail, err)
-			    : write_audit(call, "branch.create", detail, err)) < 0)
+	    refs_make_branch(git, wish.name, commit, wish.overwrite, err) < 0 ||
+	    tell_branch(call, git, wish.name, old, commit, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b, s:s}", "success", 1, "commitOid", commit));
 	return 0;
+}
+
+static int tell_end(struct call *call, const char *action, const char *name, const char *old,
+		    struct err *err)
+{
+	owned(free) char *detail = mem_format("%s %s", name, old);
+
+	return write_audit(call, action, detail, err);
 }
 
 int call_branch_delete(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
 	const char *name = http_param(call->request, "rev");
+	char old[GIT_HEX];
 
-	if (call_git(call, &git, err) < 0 || refs_delete_branch(git, name, err) < 0 ||
-	    write_audit(call, "branch.delete", name, err) < 0)
+	if (call_git(call, &git, err) < 0)
+		return -1;
+	find_old(git, REFS_BRANCH, name, old);
+	if (refs_delete_branch(git, name, err) < 0 ||
+	    tell_end(call, "branch.delete", name, old, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b}", "success", 1));
 	return 0;
@@ -193,9 +226,12 @@ int call_tag_delete(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
 	const char *name = http_param(call->request, "rev");
+	char old[GIT_HEX];
 
-	if (call_git(call, &git, err) < 0 || refs_delete_tag(git, name, err) < 0 ||
-	    write_audit(call, "tag.delete", name, err) < 0)
+	if (call_git(call, &git, err) < 0)
+		return -1;
+	find_old(git, REFS_TAG, name, old);
+	if (refs_delete_tag(git, name, err) < 0 || tell_end(call, "tag.delete", name, old, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b}", "success", 1));
 	return 0;
@@ -219,17 +255,19 @@ int call_super_squash(struct call *call, struct err *err)
 	owned(free) char *title = mem_format("Super-squash branch '%s'", branch);
 	owned(free) char *detail = NULL;
 	struct change_meta meta = {.title = title, .author = call->actor.name};
+	char old[GIT_HEX];
 	char commit[GIT_HEX];
 	json_t *body;
 
 	if (read_body(call, &body, err) < 0 || read_message(body, &meta.title, err) < 0 ||
 	    call_git(call, &git, err) < 0)
 		return -1;
+	find_old(git, REFS_BRANCH, branch, old);
 	if (!*meta.title)
 		meta.title = title;
 	if (refs_squash(git, branch, &meta, commit, err) < 0)
 		return explain(git, branch, err);
-	detail = mem_format("%s %s", branch, commit);
+	detail = mem_format("%s %s -> %s", branch, old, commit);
 	if (pushed(call, git, "branch.squash", detail, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b, s:s}", "success", 1, "commitOid", commit));

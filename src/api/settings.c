@@ -31,12 +31,28 @@ static bool is_same(const struct repo *a, const struct repo *b)
 	       strcmp(a->gated, b->gated) == 0;
 }
 
+/* "protected gated:auto". For free(). */
+static char *describe(const struct repo *repo)
+{
+	return mem_format("%s%s%s", visibility_name(repo), repo->gated[0] ? " gated:" : "",
+			  repo->gated);
+}
+
+static int write_audit(struct call *call, struct store_tx *tx, const struct repo *was,
+		       const struct repo *is, struct err *err)
+{
+	owned(free) char *before = describe(was);
+	owned(free) char *after = describe(is);
+	owned(free) char *detail = mem_format("%s -> %s", before, after);
+
+	return call_audit(call, tx, "repo.settings", detail, err);
+}
+
 /* What is set now, for the answer; changed is false where that was so before. */
 static int change(struct call *call, const json_t *body, struct repo *now, bool *changed,
 		  struct err *err)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
-	owned(free) char *detail = NULL;
 	struct store_db *db;
 	struct repo before;
 	int found;
@@ -54,11 +70,9 @@ static int change(struct call *call, const json_t *body, struct repo *now, bool 
 	*changed = !is_same(&before, now);
 	if (!*changed)
 		return 0;
-	detail = mem_format("%s%s%s", visibility_name(now), now->gated[0] ? " gated:" : "",
-			    now->gated);
 	if (repo_set_access(db, now, err) < 0 ||
 	    (now->type == REPO_SPACE && space_set_access(db, now, err) < 0) ||
-	    call_audit(call, tx, "repo.settings", detail, err) < 0)
+	    write_audit(call, tx, &before, now, err) < 0)
 		return -1;
 	return store_tx_commit(take(tx), err);
 }

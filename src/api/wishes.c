@@ -1,7 +1,10 @@
 #include "api/call.h"
 
+#include <string.h>
+
 #include "api/runtime.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "space/wish.h"
 
 /*
@@ -9,29 +12,73 @@
  * clients stop polling at any other.
  */
 
+/* Bytes: names of flavors and tiers, as they were and as they are. */
+enum { DETAIL_MAX = 1024 };
+
 /* A wish that a call has read from its body. */
 struct change {
 	int (*apply)(const struct change *change, struct store_db *db, int64_t repo_id,
 		     struct err *err);
-	const char *action; /* for the audit */
-	const char *detail;
-	const char *text; /* a flavor or a tier */
+	const char *action; /* for the audit, … */
+	const char *detail; /* … beside what has changed of the Space; NULL: nothing */
+	const char *text;   /* a flavor or a tier */
 	int64_t seconds;
 	const json_t *volumes;
 };
+
+static void add_change(struct str *out, const char *what, const char *was, const char *is)
+{
+	if (strcmp(was, is) != 0)
+		str_addf(out, "%s%s: %s -> %s", out->length ? ", " : "", what, *was ? was : "none",
+			 *is ? is : "none");
+}
+
+/* What the audit tells beside the action. */
+static void describe(const struct change *change, const struct space *was, const struct space *is,
+		     struct str *out)
+{
+	char seconds_were[24];
+	char seconds_are[24];
+
+	snprintf(seconds_were, sizeof(seconds_were), "%lld", (long long)was->sleep_s);
+	snprintf(seconds_are, sizeof(seconds_are), "%lld", (long long)is->sleep_s);
+	if (change->detail)
+		str_add(out, change->detail);
+	add_change(out, "hardware", was->flavor, is->flavor);
+	add_change(out, "sleep time", seconds_were, seconds_are);
+	add_change(out, "storage", was->storage, is->storage);
+}
+
+/* 1 changed, 0 it was wished already. */
+static int apply(struct call *call, const struct change *change, struct store_db *db,
+		 struct str *detail, struct err *err)
+{
+	struct space was, is;
+
+	if (space_get(db, call->repo.id, &was, err) < 0)
+		return -1;
+	int changed = change->apply(change, db, call->repo.id, err);
+	if (changed <= 0)
+		return changed;
+	if (space_get(db, call->repo.id, &is, err) < 0)
+		return -1;
+	describe(change, &was, &is, detail);
+	return 1;
+}
 
 /* In one transaction; what is wished already leaves no trace. */
 static int carry_out(struct call *call, const struct change *change, struct err *err)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
+	owned(str_done) struct str detail = str_new(DETAIL_MAX);
 	int changed;
 
 	if (call_change(call, &tx, err) < 0)
 		return -1;
-	changed = change->apply(change, store_tx_db(tx), call->repo.id, err);
+	changed = apply(call, change, store_tx_db(tx), &detail, err);
 	if (changed <= 0)
 		return changed;
-	if (call_audit(call, tx, change->action, change->detail, err) < 0 ||
+	if (call_audit(call, tx, change->action, detail.data, err) < 0 ||
 	    store_tx_commit(take(tx), err) < 0)
 		return -1;
 	call_wake(call);
@@ -91,7 +138,6 @@ int call_set_hardware(struct call *call, struct err *err)
 	    hardware_need(call->config->hardware, change.text, &flavor, err) < 0)
 		return -1;
 	change.text = flavor->name;
-	change.detail = flavor->name;
 	return answer_change(call, &change, err);
 }
 
@@ -104,7 +150,6 @@ static int set_sleep(const struct change *change, struct store_db *db, int64_t r
 int call_set_sleep(struct call *call, struct err *err)
 {
 	struct change change = {.apply = set_sleep, .action = "space.sleeptime"};
-	owned(free) char *detail = NULL;
 	json_t *body;
 
 	if (call_json(call, &body, err) < 0 ||
@@ -113,8 +158,6 @@ int call_set_sleep(struct call *call, struct err *err)
 	if (change.seconds == 0) /* missing, or nothing to sleep after */
 		return err_set(err, ERR_INVALID, "\"seconds\" must be -1, never, or at least %lld",
 			       (long long)call->config->sleep_min_s);
-	detail = mem_format("%lld", (long long)change.seconds);
-	change.detail = detail;
 	return answer_change(call, &change, err);
 }
 
@@ -133,7 +176,6 @@ int call_set_storage(struct call *call, struct err *err)
 		return -1;
 	if (space_storage_rank(change.text) <= 0)
 		return err_set(err, ERR_INVALID, "\"tier\" must be one of [small, medium, large]");
-	change.detail = change.text;
 	return answer_change(call, &change, err);
 }
 
@@ -154,6 +196,7 @@ static int set_volumes(const struct change *change, struct store_db *db, int64_t
 int call_set_volumes(struct call *call, struct err *err)
 {
 	struct change change = {.apply = set_volumes, .action = "space.volumes"};
+	owned(free) char *detail = NULL;
 	json_t *volumes = NULL;
 	json_t *body;
 
@@ -162,6 +205,8 @@ int call_set_volumes(struct call *call, struct err *err)
 	if (!volumes)
 		return err_set(err, ERR_INVALID, "\"volumes\" is missing");
 	change.volumes = volumes;
+	detail = mem_format("%zu mounted", json_array_size(volumes));
+	change.detail = detail;
 	return answer_change(call, &change, err);
 }
 

@@ -133,6 +133,10 @@ def answers(hub, name):
         yield hub.call("GET", f"/api/spaces/me/{name}/{path}").body
     yield hub.call("GET", f"/api/spaces/me/{name}").body
     yield hub.call("GET", "/api/whoami-v2").body
+    trail = hub.call("GET", f"/api/espace/audit?target=me/{name}")
+    assert "PLANTED" in [row["detail"] for row in trail.json]
+    yield trail.body
+    yield hub.words("audit", "--json", "--limit", "100000").encode()
     for kind in ("build", "run"):
         yield hub.logs(name, kind).encode()
 

@@ -37,7 +37,7 @@ def test_each_change_is_written_down(hub, rows):
         ("writer", "repo.create", "spaces/acme/demo", "public"),
         ("writer", "repo.commit", "spaces/acme/demo", commit),
         ("writer", "space.restart", "spaces/acme/demo", "factory"),
-        ("writer", "repo.settings", "spaces/acme/demo", "protected gated:auto"),
+        ("writer", "repo.settings", "spaces/acme/demo", "public -> protected gated:auto"),
         ("boss", "repo.delete", "spaces/acme/demo", ""),
     ]
 
@@ -64,7 +64,12 @@ def test_each_reference_is_written_down(hub, rows):
     before = len(rows())
     target = "/api/models/acme/referred"
     assert hub.call("POST", target + "/branch/a%2Fb", "writer", {}).status == 200
-    assert hub.call("POST", target + "/branch/a%2Fb", "boss", {"overwrite": True}).status == 200
+    overwrite = {"overwrite": True, "emptyBranch": True}
+    answer = hub.call("POST", target + "/branch/a%2Fb", "boss", overwrite)
+    other = answer.json()["commitOid"]
+    # By what it is already: nothing changes.
+    again = {"overwrite": True, "startingPoint": "a/b"}
+    assert hub.call("POST", target + "/branch/a%2Fb", "boss", again).status == 200
     assert hub.call("POST", target + "/tag/main", "writer", {"tag": "v1"}).status == 200
     answer = hub.call("POST", target + "/super-squash/main", "writer", {"message": "x"})
     squashed = answer.json()["commitOid"]
@@ -72,11 +77,11 @@ def test_each_reference_is_written_down(hub, rows):
     assert hub.call("DELETE", target + "/branch/a%2Fb", "boss").status == 200
     assert [(who, action, detail) for who, action, _, detail in rows()[before:]] == [
         ("writer", "branch.create", f"a/b {head}"),
-        ("boss", "branch.overwrite", f"a/b {head}"),
+        ("boss", "branch.overwrite", f"a/b {head} -> {other}"),
         ("writer", "tag.create", f"v1 {head}"),
-        ("writer", "branch.squash", f"main {squashed}"),
-        ("boss", "tag.delete", "v1"),
-        ("boss", "branch.delete", "a/b"),
+        ("writer", "branch.squash", f"main {head} -> {squashed}"),
+        ("boss", "tag.delete", f"v1 {head}"),
+        ("boss", "branch.delete", f"a/b {other}"),
     ]
 
 
@@ -112,11 +117,11 @@ def test_wishes_are_written_down_once(hub, rows):
         ("space.secret.set", "S"),
         ("space.variable.set", "V"),
         ("space.secret.delete", "S"),
-        ("space.hardware", "t4-small"),
-        ("space.sleeptime", "3600"),
-        ("space.storage", "small"),
-        ("space.storage.delete", ""),
-        ("space.volumes", ""),
+        ("space.hardware", "hardware: cpu-basic -> t4-small, sleep time: 172800 -> -1"),
+        ("space.sleeptime", "sleep time: -1 -> 3600"),
+        ("space.storage", "storage: none -> small"),
+        ("space.storage.delete", "storage: small -> none"),
+        ("space.volumes", "1 mounted"),
         ("space.volumes.delete", ""),
         ("space.pause", ""),
     ]

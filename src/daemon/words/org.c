@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "auth/account.h"
+#include "base/mem.h"
 #include "daemon/words/account_word.h"
 #include "daemon/words/usage.h"
 #include "store/audit.h"
@@ -104,6 +105,20 @@ static int add(struct store *store, int argc, char **argv, FILE *out, struct err
 	return 0;
 }
 
+/* "ada:read -> admin" */
+static int tell_member(struct store_db *db, const struct account *org, const char *text,
+		       enum account_member was, struct err *err)
+{
+	const char *colon = strchr(text, ':');
+	owned(free) char *detail = mem_format(
+		"%.*s:%s -> %s", (int)(colon - text), text,
+		was == ACCOUNT_MEMBER_NONE ? "none" : account_member_name(was), colon + 1);
+	const struct audit_entry entry = {
+		.action = "org.member", .target = org->name, .detail = detail};
+
+	return audit_add(db, &entry, err);
+}
+
 /* 1 changed, 0 it was so before. */
 static int change_member(struct store_db *db, const char *name, const char *text, struct err *err)
 {
@@ -122,10 +137,8 @@ static int change_member(struct store_db *db, const char *name, const char *text
 		return -1;
 	if (there == wanted)
 		return 0;
-	const struct audit_entry entry = {
-		.action = "org.member", .target = org.name, .detail = text};
 	if (account_set_member(db, org.id, user_id, wanted, err) < 0 ||
-	    audit_add(db, &entry, err) < 0)
+	    tell_member(db, &org, text, there, err) < 0)
 		return -1;
 	return 1;
 }

@@ -4,6 +4,7 @@
 
 #include "auth/account.h"
 #include "auth/token.h"
+#include "base/str.h"
 #include "daemon/words/account_word.h"
 #include "daemon/words/usage.h"
 #include "store/audit.h"
@@ -12,6 +13,9 @@
 	"token add USER [--role read|write|fine-grained] " \
 	"[--scope repo.read|repo.write:NS[/NAME]]... "     \
 	"[--name N] [--value hf_...]"
+/* Bytes: the longest scopes are cut. */
+enum { DETAIL_MAX = 4096 };
+
 #define REVOKE_LINE "token revoke USER NAME"
 
 static int parse_add(int argc, char **argv, const char **user, struct usage_list *scopes,
@@ -34,6 +38,23 @@ static int parse_add(int argc, char **argv, const char **user, struct usage_list
 	return role ? token_role_parse(role, &spec->role, err) : 0;
 }
 
+/* Its name, which may have been chosen for it, its role and its scopes. */
+static int tell_token(struct store_db *db, const char *user_name, const struct token_spec *spec,
+		      const char *value, struct err *err)
+{
+	owned(str_done) struct str detail = str_new(DETAIL_MAX);
+	struct actor token;
+
+	if (auth_actor(db, value, &token, err) < 0)
+		return -1;
+	str_addf(&detail, "%s %s", token.token_name, token_role_name(token.role));
+	for (const char *const *scope = spec->scopes; scope && *scope; scope++)
+		str_addf(&detail, " %s", *scope);
+	const struct audit_entry entry = {
+		.action = "token.add", .target = user_name, .detail = detail.data};
+	return audit_add(db, &entry, err);
+}
+
 static int add_token(struct store_db *db, const char *user_name, const struct token_spec *spec,
 		     char value[static TOKEN_ROOM], struct err *err)
 {
@@ -44,12 +65,7 @@ static int add_token(struct store_db *db, const char *user_name, const struct to
 	int added = token_add(db, user.id, spec, value, err);
 	if (added <= 0)
 		return added;
-	const struct audit_entry entry = {
-		.action = "token.add",
-		.target = user.name,
-		.detail = token_role_name(spec->role),
-	};
-	return audit_add(db, &entry, err);
+	return tell_token(db, user.name, spec, value, err);
 }
 
 static int add(struct store *store, int argc, char **argv, FILE *out, struct err *err)

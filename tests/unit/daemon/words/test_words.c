@@ -172,6 +172,10 @@ static void the_role_of_a_member_is_changed(void **state)
 	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE "
 					    "action = 'org.member' AND target = 'acme'"),
 			 4);
+	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE detail IN "
+					    "('ada:none -> read', 'ada:read -> admin', "
+					    "'ada:admin -> none', 'ada:none -> write')"),
+			 4);
 	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "other", "ada:read"));
 	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "ada", "ada:read"));
 	assert_refused(ERR_NOT_FOUND, RUN(org, "member", "acme", "bob:read"));
@@ -199,8 +203,9 @@ static void a_token_is_printed_alone_and_works(void **state)
 	assert_ok(find_actor(store, out, &actor, &err));
 	assert_string_equal(actor.name, "me");
 	assert_int_equal(actor.role, AUTH_WRITE);
-	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE "
-					    "action = 'token.add' AND detail = 'write'"),
+	assert_int_equal(scratch_ask(store,
+				     "SELECT count(*) FROM audit WHERE "
+				     "action = 'token.add' AND detail GLOB 'token-?????? write'"),
 			 1);
 	assert_refused(ERR_NOT_FOUND, RUN(token, "add", "you"));
 	assert_refused(ERR_INVALID, RUN(token, "add", "me", "--role", "king"));
@@ -239,6 +244,10 @@ static void scopes_make_a_token_fine_grained(void **state)
 		      "--scope=repo.read:acme"));
 	assert_ok(find_actor(store, "hf_fine", &actor, &err));
 	assert_int_equal(actor.role, AUTH_FINE_GRAINED);
+	assert_int_equal(scratch_ask(store, "SELECT count(*) FROM audit WHERE "
+					    "action = 'token.add' AND detail GLOB 'token-?????? "
+					    "fineGrained repo.write:me/demo repo.read:acme'"),
+			 1);
 	assert_int_equal(scope_reach(&actor.scopes, "acme/app"), SCOPE_READ);
 	assert_int_equal(scope_reach(&actor.scopes, "me/demo"), SCOPE_WRITE);
 	assert_int_equal(scope_reach(&actor.scopes, "me"), SCOPE_NONE);
