@@ -150,6 +150,21 @@ def test_a_deletion_that_was_cut_is_finished_by_a_collection(own_hub):
     assert status == 0 and len(lines) == 2 and all("espaced gc removes it" in line for line in lines), lines
 
 
+def test_a_hub_collects_by_itself_once_in_a_while(own_hub):
+    last = own_hub.data / "cache/gc"
+    last.touch()
+    os.utime(last, (0, 0))
+    old = own_hub.data / "layers/gone-1"
+    old.mkdir()
+    own_hub.start()
+    end = time.monotonic() + 90
+    while "gc.done" not in own_hub.tail(1000) and time.monotonic() < end:
+        time.sleep(0.5)
+    assert "gc.done" in own_hub.tail(1000), own_hub.tail()
+    assert not old.exists() and last.stat().st_mtime > time.time() - 120
+    assert "status=" not in "".join(line for line in own_hub.tail(1000).splitlines() if "chores.gc" in line)
+
+
 def test_the_log_of_nginx_begins_anew(own_hub):
     hub = own_hub.start()
     log = hub.data / "run/nginx.log"

@@ -4,6 +4,7 @@
 const struct checkup_area checkup_areas[] = {
 	{"firewall", CHECKUP_AS_ROOT, checkup_firewall},
 	{"machine", CHECKUP_AS_OWNER, checkup_machine},
+	{"names", CHECKUP_AS_OWNER, checkup_names},
 	{"database", CHECKUP_AS_OWNER, checkup_database},
 	{"rows", CHECKUP_AS_OWNER, checkup_rows},
 	{"audit", CHECKUP_AS_OWNER, checkup_audit},

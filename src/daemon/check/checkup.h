@@ -96,8 +96,10 @@ must_check int checkup_word(const struct options *options, struct err *err);
 
 /* --- the areas --- */
 
-/* Programs, kernel, names, room on the disk. */
+/* Programs, kernel, room on the disk. */
 int checkup_machine(struct checkup *checkup, struct err *err);
+/* Names of Spaces on this machine, of the hub inside of Spaces. */
+int checkup_names(struct checkup *checkup, struct err *err);
 /* espace.db: pages, references, schema. Opens checkup->store. */
 int checkup_database(struct checkup *checkup, struct err *err);
 /* Firewalls of others that cut Spaces off. */

@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -121,32 +120,6 @@ static void look_at_features(struct checkup *checkup)
 				"it does not list the file system overlay");
 }
 
-/* --- names --- */
-
-static bool resolves(const char *name)
-{
-	struct addrinfo *found = NULL;
-	bool is_known = getaddrinfo(name, NULL, NULL, &found) == 0;
-
-	if (is_known)
-		freeaddrinfo(found);
-	return is_known;
-}
-
-static void look_at_names(struct checkup *checkup)
-{
-	const char *domain = checkup->settings->domain;
-	owned(free) char *name = mem_format("espace-check.%s", domain);
-	owned(free) char *thing = mem_format("names under %s", domain);
-	owned(free) char *todo = mem_format("make a DNS record *.%s", domain);
-	bool is_local = strcmp(domain, "localhost") == 0 || str_ends(domain, ".localhost");
-
-	if (!resolves(name))
-		checkup_warning(checkup, thing,
-				is_local ? "install the package libnss-myhostname" : todo,
-				"they do not resolve on this machine");
-}
-
 /* --- the disk --- */
 
 static void look_at_share(struct checkup *checkup, const char *what, uint64_t free, uint64_t all)
@@ -180,6 +153,5 @@ int checkup_machine(struct checkup *checkup, struct err *err)
 	find_companions(checkup);
 	look_at_version(checkup);
 	look_at_features(checkup);
-	look_at_names(checkup);
 	return look_at_disk(checkup, err);
 }
