@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "api/limits.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "daemon/exe.h"
 #include "daemon/listen.h"
@@ -27,6 +29,8 @@ struct door {
 	struct listen_address listens[LISTEN_MAX];
 	size_t listen_count;
 	bool gateway; /* the last of `listens` is the bridge's */
+	int sockets[LISTEN_MAX];
+	size_t socket_count; /* 0 while we have none */
 };
 
 int door_port(const struct settings *settings, uint16_t *out, struct err *err)
@@ -142,29 +146,76 @@ int door_new(const struct datadir *dir, const struct settings *settings, struct 
 	return 0;
 }
 
+static void close_sockets(struct door *door)
+{
+	while (door->socket_count)
+		close(door->sockets[--door->socket_count]);
+}
+
 void door_free(struct door *door)
 {
 	if (!door)
 		return;
+	close_sockets(door);
 	free(door->conf);
 	free(door->module);
 	free(door->url);
 	free(door);
 }
 
+/* None stays half bound: the next try would meet our own sockets. */
+static int bind_all(struct door *door, struct err *err)
+{
+	while (door->socket_count < door->listen_count) {
+		size_t at = door->socket_count;
+
+		if (listen_open(&door->listens[at], &door->sockets[at], err) < 0) {
+			close_sockets(door);
+			return -1;
+		}
+		door->socket_count++;
+	}
+	return 0;
+}
+
+/* Those of an nginx that an earlier keeper started: the same configuration has the same ones. */
+static void share_sockets(struct door *door, int pidfd)
+{
+	while (door->socket_count < door->listen_count) {
+		const struct listen_address *address = &door->listens[door->socket_count];
+		int number = NGINX_FIRST_SOCKET + (int)door->socket_count;
+		owned(close) int fd = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+
+		if (fd < 0 || !listen_is_at(fd, address)) {
+			log_warn("door.share", "address=%s", address->text);
+			close_sockets(door); /* the next nginx binds anew */
+			return;
+		}
+		door->sockets[door->socket_count++] = take_fd(&fd);
+	}
+}
+
 int door_start(struct door *door, struct proc *out, struct err *err)
 {
-	const struct nginx_spec spec = {
+	struct nginx_spec spec = {
 		.dir = door->dir,
 		.conf = door->conf,
 		.fingerprint = door->fingerprint,
-		.listens = door->listens,
-		.listen_count = door->listen_count,
+		.sockets = door->sockets,
 	};
 	int adopted = nginx_adopt(&spec, out, err);
 
-	if (adopted)
-		return adopted < 0 ? -1 : 0;
+	if (adopted < 0)
+		return -1;
+	if (adopted) {
+		share_sockets(door, out->pidfd);
+		return 0;
+	}
+	if (!door->socket_count)
+		nginx_stop(door->dir);
+	if (bind_all(door, err) < 0)
+		return -1;
+	spec.socket_count = door->socket_count;
 	return nginx_start(&spec, out, err);
 }
 

@@ -17,7 +17,10 @@ must_check int door_new(const struct datadir *dir, const struct settings *settin
 void door_free(struct door *door); /* nginx goes on */
 DEFINE_OWNED(struct door *, door_free);
 
-/* Take over the nginx that runs with the same configuration, or start one. */
+/*
+ * Take over the nginx that runs with the same configuration, or start one. We hold its sockets,
+ * too: where it dies, visitors wait in their queues for the next. Errors: an address that is taken.
+ */
 must_check int door_start(struct door *door, struct proc *out, struct err *err);
 
 /* "http://localhost:8080", for people. */

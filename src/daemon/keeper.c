@@ -29,8 +29,8 @@
 
 enum {
 	BACKOFF_FIRST_MS = 100,
-	BACKOFF_LAST_MS = 5000,
-	STEADY_MS = 10000,           /* a child that lived so long starts again without delay */
+	BACKOFF_LAST_MS = 1000,      /* somebody waits for it */
+	STEADY_MS = 1000,            /* a child that lived so long starts again without delay */
 	END_GRACE_MS = 12000,        /* hub and runner get so long to end by themselves */
 	PAIR_BUFFER_BYTES = 4 << 20, /* the largest message between hub and runner is 200 KiB */
 	STATE_MAX = 128,

@@ -99,3 +99,15 @@ int listen_open(const struct listen_address *address, int *out, struct err *err)
 	*out = take_fd(&fd);
 	return 0;
 }
+
+bool listen_is_at(int fd, const struct listen_address *address)
+{
+	struct sockaddr_storage bound = {0};
+	socklen_t length = sizeof(bound);
+	int listens = 0;
+	socklen_t size = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0 && listens &&
+	       getsockname(fd, (struct sockaddr *)&bound, &length) == 0 &&
+	       length == address->length && memcmp(&bound, &address->address, length) == 0;
+}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,4 +30,8 @@ void listen_ipv4(uint32_t address, uint16_t port, struct listen_address *out);
 /* A wildcard address that already takes every IPv4 address of this port. */
 int listen_covers_ipv4(const struct listen_address *address, uint16_t port);
 
+/* Errors: an address that is taken. */
 must_check int listen_open(const struct listen_address *address, int *out, struct err *err);
+
+/* Is this a socket that listens there? It may have come from another process. */
+bool listen_is_at(int fd, const struct listen_address *address);

@@ -1,5 +1,6 @@
 #include "daemon/nginx.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -15,6 +16,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "daemon/listen.h"
 #include "daemon/rights.h"
 
 #define NGINX_PROGRAM "/usr/sbin/nginx"
@@ -100,8 +102,6 @@ static int become_nginx(void *arg, struct err *err)
 	return rights_bound(RIGHTS_DOOR, err) < 0 ? -1 : write_state(arg, err);
 }
 
-enum { FIRST_LISTEN_FD = 3 };
-
 static int launch(const struct nginx_spec *spec, const int *fds, size_t count, struct proc *out,
 		  struct err *err)
 {
@@ -113,7 +113,7 @@ static int launch(const struct nginx_spec *spec, const int *fds, size_t count, s
 
 	/* nginx finds the sockets of its `listen` lines among these (front.md, "As a child"). */
 	str_add(&inherited, "NGINX=");
-	for (size_t i = FIRST_LISTEN_FD; i < count; i++)
+	for (size_t i = NGINX_FIRST_SOCKET; i < count; i++)
 		str_addf(&inherited, "%zu;", i);
 	if (str_check(&inherited, "the list of sockets", err) < 0)
 		return -1;
@@ -128,36 +128,16 @@ static int launch(const struct nginx_spec *spec, const int *fds, size_t count, s
 			  out, err);
 }
 
-int nginx_start(const struct nginx_spec *spec, struct proc *out, struct err *err)
-{
-	int fds[FIRST_LISTEN_FD + LISTEN_MAX] = {-1, STDERR_FILENO, STDERR_FILENO};
-	size_t count = FIRST_LISTEN_FD;
-	int result = 0;
-
-	nginx_stop(spec->dir);
-	for (size_t i = 0; !result && i < spec->listen_count; i++) {
-		result = listen_open(&spec->listens[i], &fds[count], err);
-		count += !result;
-	}
-	if (!result)
-		result = launch(spec, fds, count, out, err);
-	for (size_t i = FIRST_LISTEN_FD; i < count; i++)
-		close(fds[i]);
-	if (!result)
-		log_info("nginx.started", "pid=%d", (int)out->pid);
-	return result;
-}
-
 /* Their sockets are free only when they are gone, which is a moment after the signal. */
-static void kill_group(pid_t group)
+static void kill_group(pid_t group, int64_t wait_ms)
 {
-	int64_t until_ms = clock_mono_ms() + GROUP_WAIT_MS;
+	int64_t until_ms = clock_mono_ms() + wait_ms;
 
 	while (kill(-group, SIGKILL) == 0 && clock_mono_ms() < until_ms)
 		nanosleep(&(struct timespec){.tv_nsec = GROUP_LOOK_NS}, NULL);
 }
 
-void nginx_stop(const struct datadir *dir)
+static void end(const struct datadir *dir, int64_t group_wait_ms)
 {
 	struct err err = ERR_INIT; /* an unreadable state file means: nothing that we could end */
 	struct nginx_state state;
@@ -179,6 +159,24 @@ void nginx_stop(const struct datadir *dir)
 	 * another's while one of them lives; check that the master's number was not given anew.
 	 */
 	if (alive > 0 || !proc_start_time(state.pid))
-		kill_group(state.pid);
+		kill_group(state.pid, group_wait_ms);
 	unlinkat(dir->fd, "run/nginx.state", 0);
+}
+
+int nginx_start(const struct nginx_spec *spec, struct proc *out, struct err *err)
+{
+	int fds[NGINX_FIRST_SOCKET + LISTEN_MAX] = {-1, STDERR_FILENO, STDERR_FILENO};
+
+	assert(spec->socket_count <= LISTEN_MAX);
+	memcpy(fds + NGINX_FIRST_SOCKET, spec->sockets, spec->socket_count * sizeof(*fds));
+	end(spec->dir, 0);
+	if (launch(spec, fds, NGINX_FIRST_SOCKET + spec->socket_count, out, err) < 0)
+		return -1;
+	log_info("nginx.started", "pid=%d", (int)out->pid);
+	return 0;
+}
+
+void nginx_stop(const struct datadir *dir)
+{
+	end(dir, GROUP_WAIT_MS);
 }

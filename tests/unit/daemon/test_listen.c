@@ -79,6 +79,29 @@ static void an_address_in_use_is_named(void **state)
 	close(first);
 }
 
+static void a_socket_is_known_by_its_address(void **state)
+{
+	struct listen_address address;
+	struct listen_address other;
+	struct sockaddr_in bound;
+	socklen_t length = sizeof(bound);
+	struct err err = ERR_INIT;
+	int fd;
+	int mute = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	listen_ipv4(INADDR_LOOPBACK, 0, &address);
+	assert_int_equal(listen_open(&address, &fd, &err), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&bound, &length), 0);
+	listen_ipv4(INADDR_LOOPBACK, ntohs(bound.sin_port), &address);
+	listen_ipv4(INADDR_ANY, ntohs(bound.sin_port), &other);
+	assert_true(listen_is_at(fd, &address));
+	assert_false(listen_is_at(fd, &other));
+	assert_false(listen_is_at(mute, &address));
+	assert_false(listen_is_at(-1, &address));
+	close(mute);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -86,6 +109,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(a_wildcard_covers_the_gateway),
 		cmocka_unit_test(an_address_in_use_is_named),
+		cmocka_unit_test(a_socket_is_known_by_its_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
