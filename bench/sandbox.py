@@ -67,7 +67,7 @@ def bare(merged, app, seconds_until_answer):
     port = free_port()
     (merged.root / "bench.py").write_text(with_port(app, port))
     words = [f"{name}={value}" for name, value in variables(port).items()]
-    return start(["env", "-i", "PATH=/usr/bin:/bin", *words, "chroot", merged.root, "/opt/venv/bin/python",
+    return start(["env", "-i", "PATH=/usr/sbin:/usr/bin:/bin", *words, "chroot", merged.root, "/opt/venv/bin/python",
                   "/bench.py"], port, seconds_until_answer)
 
 
@@ -75,7 +75,8 @@ def podman(merged, app, seconds_until_answer):
     port = free_port()
     (merged.root / "bench.py").write_text(with_port(app, port))
     words = [word for name, value in variables(port).items() for word in ("-e", f"{name}={value}")]
-    return start(["podman", "run", "--rm", "--network", "host", *words, "--rootfs", merged.root,
+    limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]  # its own need more than some roots may
+    return start(["podman", "run", "--rm", "--network", "host", *limits, *words, "--rootfs", merged.root,
                   "/opt/venv/bin/python", "/bench.py"], port, seconds_until_answer)
 
 
