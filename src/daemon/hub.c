@@ -17,8 +17,8 @@
 #include "daemon/hardware_file.h"
 #include "daemon/door.h"
 #include "daemon/exe.h"
+#include "daemon/gate.h"
 #include "daemon/listen.h"
-#include "daemon/question.h"
 #include "daemon/ready.h"
 #include "daemon/role.h"
 #include "engine/local.h"
@@ -38,7 +38,7 @@
 enum {
 	MIB = 1 << 20,
 	BUILD_CPU_MILLI = 4000,
-	BROWSER_HOLD_MS = 0, /* a page that reloads is shown at once */
+	BROWSER_HOLD_MS = 2000, /* what takes longer than a look gets a page that reloads */
 	READY_PAUSE_MS = 20,
 	END_GRACE_MS = 5000, /* requests in flight get so long at the end */
 	UV_OUTPUT_MAX = 256,
@@ -53,7 +53,7 @@ struct hub {
 	struct hardware *hardware;
 	struct route *route;
 	struct space_loop *loop;
-	struct question_desk desk;
+	struct gate *gate;
 	struct api *api;
 	struct http_server *http;
 	struct sweep *sweep;
@@ -197,11 +197,13 @@ static int start_front(struct hub *hub, struct err *err)
 
 	if (spaces < 0)
 		return err_sys(err, "open the folder of logs");
-	hub->desk.loop = hub->loop;
+	if (gate_start(&(struct gate_config){.store = hub->store, .loop = hub->loop}, &hub->gate,
+		       err) < 0)
+		return -1;
 	if (ask_server_start(
 		    &(struct ask_config){.listen_fd = ROLE_FD_ASK,
-					 .who = question_ask,
-					 .arg = &hub->desk,
+					 .who = gate_ask,
+					 .arg = hub->gate,
 					 .hold_ms = (unsigned)hub->config->settings->front_hold_s *
 						    1000,
 					 .browser_hold_ms = BROWSER_HOLD_MS},
@@ -219,6 +221,7 @@ static void hub_done(struct hub *hub)
 	http_server_stop(hub->http, END_GRACE_MS);
 	follow_server_stop(hub->follow);
 	ask_server_stop(hub->ask);
+	gate_stop(hub->gate);
 	sweep_stop(hub->sweep);
 	space_loop_stop(hub->loop);
 	api_free(hub->api);

@@ -31,20 +31,21 @@ enum ask_state {
 	ASK_ANSWERED, /* the answer stands; the connection goes on, or will when it is its turn */
 };
 
+enum ask_kind { ASK_PAGE, ASK_ADDRESS, ASK_ENTER };
+
 /* Two hold it: the connection, and whoever got it by `who` until he answers. */
 struct ask {
 	struct ask_server *server;
 	struct MHD_Connection *connection;
 	int fd; /* of the connection, which outlives the hold */
-	char *slug;
-	char *uri;
-	bool wants_page;
+	struct ask_visitor visitor;
 	int64_t deadline_ms;
 
 	/* Guarded by server->lock. */
 	unsigned owners;
 	enum ask_state state;
-	bool is_page;
+	enum ask_kind kind;
+	bool drops; /* the app must not see the Authorization */
 	enum front_page page;
 	uint32_t address;
 	uint16_t port;
@@ -84,6 +85,12 @@ static void server_release(struct ask_server *server)
 	free(server);
 }
 
+static void forget(char *secret)
+{
+	explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
 static void ask_release(struct ask *ask)
 {
 	struct ask_server *server = ask->server;
@@ -96,25 +103,25 @@ static void ask_release(struct ask *ask)
 	}
 	if (!last)
 		return;
-	free(ask->slug);
-	free(ask->uri);
+	free(ask->visitor.slug);
+	free(ask->visitor.uri);
+	forget(ask->visitor.token);
+	forget(ask->visitor.hub_token);
 	free(ask);
 	server_release(server);
 }
 
-const char *ask_slug(const struct ask *ask)
+const struct ask_visitor *ask_visitor(const struct ask *ask)
 {
-	return ask->slug;
+	return &ask->visitor;
 }
 
-const char *ask_uri(const struct ask *ask)
+void ask_drop_authorization(struct ask *ask)
 {
-	return ask->uri;
-}
+	owned(unlock) struct lock *held = lock(&ask->server->lock);
 
-bool ask_wants_page(const struct ask *ask)
-{
-	return ask->wants_page;
+	if (ask->state != ASK_ANSWERED)
+		ask->drops = true;
 }
 
 /* With the lock. The first answer stands. */
@@ -132,7 +139,7 @@ static void settle(struct ask *ask)
 
 static void settle_page(struct ask *ask, enum front_page page)
 {
-	ask->is_page = true;
+	ask->kind = ASK_PAGE;
 	ask->page = page;
 	settle(ask);
 }
@@ -143,6 +150,7 @@ void ask_answer_address(struct ask *ask, uint32_t address, uint16_t port)
 		owned(unlock) struct lock *held = lock(&ask->server->lock);
 
 		if (ask->state != ASK_ANSWERED) {
+			ask->kind = ASK_ADDRESS;
 			ask->address = address;
 			ask->port = port;
 			settle(ask);
@@ -158,6 +166,19 @@ void ask_answer_page(struct ask *ask, enum front_page page)
 
 		if (ask->state != ASK_ANSWERED)
 			settle_page(ask, page);
+	}
+	ask_release(ask);
+}
+
+void ask_answer_enter(struct ask *ask)
+{
+	{
+		owned(unlock) struct lock *held = lock(&ask->server->lock);
+
+		if (ask->state != ASK_ANSWERED) {
+			ask->kind = ASK_ENTER;
+			settle(ask);
+		}
 	}
 	ask_release(ask);
 }
@@ -252,24 +273,38 @@ static void *let_go(void *arg)
 	return NULL;
 }
 
-/* 200 and one header: who serves the visitor. */
-static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct ask *ask)
+static void add_answer(struct MHD_Response *response, const struct ask *ask)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	char text[sizeof("255.255.255.255:65535")];
-	enum MHD_Result result;
 
-	if (!response)
-		return MHD_NO;
-	if (ask->is_page) {
+	switch (ask->kind) {
+	case ASK_PAGE:
 		MHD_add_response_header(response, "X-Espace-Page", front_page_name(ask->page));
-	} else {
+		break;
+	case ASK_ADDRESS:
 		snprintf(text, sizeof(text), "%u.%u.%u.%u:%u", ask->address >> 24,
 			 ask->address >> 16 & 0xff, ask->address >> 8 & 0xff, ask->address & 0xff,
 			 ask->port);
 		MHD_add_response_header(response, "X-Espace-To", text);
+		break;
+	case ASK_ENTER:
+		MHD_add_response_header(response, "X-Espace-Enter", "yes");
+		break;
 	}
+	if (ask->drops)
+		MHD_add_response_header(response, "X-Espace-Drop", "authorization");
+}
+
+/* 200 and headers: who serves the visitor. */
+static enum MHD_Result send_answer(struct MHD_Connection *connection, const struct ask *ask)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	add_answer(response, ask);
 	result = MHD_queue_response(connection, MHD_HTTP_OK, response);
 	MHD_destroy_response(response);
 	return result;
@@ -282,6 +317,20 @@ static char *header_copy(struct MHD_Connection *connection, const char *name)
 	return mem_text(value ? value : "");
 }
 
+static void read_visitor(struct MHD_Connection *connection, struct ask_visitor *out)
+{
+	owned(free) char *question = header_copy(connection, "X-Espace-Question");
+
+	*out = (struct ask_visitor){
+		.slug = header_copy(connection, "X-Espace-Slug"),
+		.uri = header_copy(connection, "X-Espace-Uri"),
+		.token = header_copy(connection, "X-Espace-Token"),
+		.hub_token = header_copy(connection, "X-Espace-Hub-Token"),
+		.wants_page = show_is_wanted(connection),
+		.only_may = strcmp(question, "may") == 0,
+	};
+}
+
 static struct ask *ask_new(struct ask_server *server, struct MHD_Connection *connection)
 {
 	struct ask *ask = mem_new(struct ask);
@@ -291,11 +340,10 @@ static struct ask *ask_new(struct ask_server *server, struct MHD_Connection *con
 	ask->connection = connection;
 	ask->fd =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	ask->slug = header_copy(connection, "X-Espace-Slug");
-	ask->uri = header_copy(connection, "X-Espace-Uri");
-	ask->wants_page = show_is_wanted(connection);
-	ask->deadline_ms = clock_mono_ms() + (ask->wants_page ? server->config.browser_hold_ms
-							      : server->config.hold_ms);
+	read_visitor(connection, &ask->visitor);
+	ask->deadline_ms =
+		clock_mono_ms() +
+		(ask->visitor.wants_page ? server->config.browser_hold_ms : server->config.hold_ms);
 	ask->owners = 2;
 	server->owners++;
 	server->asks++;

@@ -21,10 +21,22 @@
  */
 struct ask;
 
-/* What is asked. The texts live until the question is answered. */
-const char *ask_slug(const struct ask *ask); /* empty: no name that a Space can have */
-const char *ask_uri(const struct ask *ask);  /* path and query, as sent */
-bool ask_wants_page(const struct ask *ask);  /* a browser that opens a page */
+/* Who wants what. */
+struct ask_visitor {
+	char *slug;      /* empty: no name that a Space can have */
+	char *uri;       /* path and query, as sent */
+	char *token;     /* of Authorization, or empty; it may be the app's own */
+	char *hub_token; /* of X-HF-Authorization, or empty */
+	bool wants_page; /* a browser that opens a page */
+	bool only_may;   /* where the Space runs is known: may they enter? */
+};
+
+/* It lives until the question is answered. */
+const struct ask_visitor *ask_visitor(const struct ask *ask);
+
+/* What the visitor sent as Authorization is a token of the hub: the app must not see it. Before the
+ * answer. */
+void ask_drop_authorization(struct ask *ask);
 
 /*
  * Answer, from any thread: exactly one call for each question, which ends it; `ask` must not be
@@ -32,6 +44,7 @@ bool ask_wants_page(const struct ask *ask);  /* a browser that opens a page */
  */
 void ask_answer_address(struct ask *ask, uint32_t address, uint16_t port); /* host byte order */
 void ask_answer_page(struct ask *ask, enum front_page page);
+void ask_answer_enter(struct ask *ask); /* to `only_may`: yes */
 
 struct ask_server;
 

@@ -67,6 +67,15 @@ static const struct page pages[FRONT_PAGE_COUNT] = {
 			.text = "There is no Space with this name, or it is private.",
 			.error = "is no space that can be seen",
 		},
+	[FRONT_PAGE_SIGN_IN] =
+		{
+			.name = "sign-in",
+			.status = 401,
+			.title = "Who is there?",
+			.text = "There is no Space with this name, or it is private. Who may see "
+				"it gets in by a link from the hub.",
+			.error = "is no space that everybody can see: send a token of the hub",
+		},
 	[FRONT_PAGE_UNAVAILABLE] =
 		{
 			.name = "unavailable",

@@ -35,6 +35,8 @@ static void add_headers(struct MHD_Response *response, enum front_page page, boo
 	if (html)
 		MHD_add_response_header(response, "Content-Security-Policy",
 					"default-src 'none'; style-src 'unsafe-inline'");
+	if (page == FRONT_PAGE_SIGN_IN) /* RFC 9110 section 11.6.1: a 401 says how */
+		MHD_add_response_header(response, "WWW-Authenticate", "Bearer realm=\"espace\"");
 	if (front_page_retry_s(page) > 0) {
 		snprintf(retry, sizeof(retry), "%d", front_page_retry_s(page));
 		MHD_add_response_header(response, "Retry-After", retry);

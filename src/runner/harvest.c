@@ -32,7 +32,7 @@ static int wait_released(int image, struct err *err)
 	while (upper_is_held(image)) {
 		if (clock_mono_ms() > until_ms)
 			return err_set(err, ERR_SYSTEM, "the disk of the build stays in use");
-		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000 * 1000L}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
 	}
 	return 0;
 }

@@ -231,7 +231,7 @@ static const struct runrow *serving_run(struct life *life, const struct life_vie
 
 static enum space_who who_of(const struct space *space)
 {
-	if (space->is_private || space->deleting)
+	if (space->deleting)
 		return SPACE_WHO_UNKNOWN;
 	switch (space->stage) {
 	case STAGE_BUILDING:
@@ -248,6 +248,11 @@ static enum space_who who_of(const struct space *space)
 	default:
 		return SPACE_WHO_ERROR;
 	}
+}
+
+static enum route_access access_of(const struct space *space)
+{
+	return space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC;
 }
 
 /* The name is free, and may be another Space's by now: that one's entry stays as it is. */
@@ -295,7 +300,7 @@ static bool handed_over(struct life *life, const struct space *space)
 	int64_t left_ms;
 
 	if (!life->handover_ms && route_set(life->loop->config.route, space->slug, ROUTE_HANDOVER,
-					    ROUTE_PUBLIC, life->address, life->port, &err) == 0)
+					    access_of(space), life->address, life->port, &err) == 0)
 		life->handover_ms = now_ms;
 	left_ms = session_left_ms(life, now_ms);
 	if (left_ms <= 0)
@@ -315,9 +320,8 @@ static void write_route(struct life *life, const struct space *space, uint32_t a
 	life->port = port;
 	life->is_private = space->is_private;
 	life->routed = route_set(life->loop->config.route, space->slug,
-				 address ? ROUTE_RUNNING : ROUTE_ASK,
-				 space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC, address, port,
-				 &err) == 0;
+				 address ? ROUTE_RUNNING : ROUTE_ASK, access_of(space), address,
+				 port, &err) == 0;
 	if (!life->routed)
 		log_error("space.route", "space=%s error=%s", space->full_name, err.text);
 }
@@ -337,14 +341,14 @@ void life_route(struct life *life, const struct life_view *view)
 			drop_route(life, space);
 		return;
 	}
-	if (moves && life->routed && life->address && address && !space->is_private &&
-	    !handed_over(life, space)) {
+	if (moves && life->routed && life->address && address &&
+	    life->is_private == space->is_private && !handed_over(life, space)) {
 		life->who = SPACE_WHO_STARTING; /* questions are kept until then */
 		return;
 	}
 	if (moves || !life->routed || life->handover_ms || life->is_private != space->is_private)
 		write_route(life, space, address, port);
-	life->who = row && !space->is_private ? SPACE_WHO_ADDRESS : who_of(space);
+	life->who = row ? SPACE_WHO_ADDRESS : who_of(space);
 	/* The last Space to be read decides for all names that nobody has. */
 	life_answer(life->loop, first ? NULL : life->slug);
 }
@@ -358,7 +362,15 @@ static bool has_unread(const struct space_loop *loop)
 	return false;
 }
 
-/* Can this question be answered now? Then *life is whose it is, or NULL. */
+static bool is_on_its_way(const struct life *life)
+{
+	return life->who == SPACE_WHO_BUILDING || life->who == SPACE_WHO_STARTING;
+}
+
+/*
+ * Can this question be answered now? Then *life is whose it is, or NULL. A hand-over is so short
+ * that everybody waits for its end.
+ */
 static bool can_answer(const struct space_loop *loop, const struct life_ask *ask,
 		       const struct life **out)
 {
@@ -371,7 +383,11 @@ static bool can_answer(const struct space_loop *loop, const struct life_ask *ask
 	*out = life;
 	if (!life)
 		return !has_unread(loop);
-	return life->who != SPACE_WHO_BUILDING && life->who != SPACE_WHO_STARTING;
+	if (life->is_private && !ask->admitted) {
+		*out = NULL; /* it became private after the visitor was let pass */
+		return true;
+	}
+	return !is_on_its_way(life) || (!ask->waits && !life->handover_ms);
 }
 
 void life_answer(struct space_loop *loop, const char *slug)

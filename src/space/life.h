@@ -63,6 +63,8 @@ struct life_fact {
 struct life_ask {
 	struct life_ask *next;
 	char slug[ROUTE_SLUG_ROOM];
+	bool admitted;
+	bool waits;
 	void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port);
 	void *arg;
 };

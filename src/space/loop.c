@@ -292,16 +292,18 @@ void space_loop_wake(struct space_loop *loop, int64_t repo_id)
 	loop_post(loop->loop, read_inbox, loop);
 }
 
-void space_loop_who(struct space_loop *loop, const char *slug,
+void space_loop_who(struct space_loop *loop, const struct space_ask *asked,
 		    void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port),
 		    void *arg)
 {
 	struct life_ask *ask = mem_new(struct life_ask);
 
+	ask->admitted = asked->admitted;
+	ask->waits = asked->waits;
 	ask->answer = answer;
 	ask->arg = arg;
 	/* A name that is too long is nobody's, cut or not: slugs are shorter. */
-	snprintf(ask->slug, sizeof(ask->slug), "%s", slug);
+	snprintf(ask->slug, sizeof(ask->slug), "%s", asked->slug);
 	{
 		owned(unlock) struct lock *held = lock(&loop->lock);
 

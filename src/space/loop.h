@@ -61,14 +61,20 @@ enum space_who {
 	SPACE_WHO_STARTING,
 	SPACE_WHO_PAUSED,  /* or stopped: a person must restart it */
 	SPACE_WHO_ERROR,   /* it failed, or has no app yet */
-	SPACE_WHO_UNKNOWN, /* no such Space, or none for the public */
+	SPACE_WHO_UNKNOWN, /* no such Space, or none for this visitor */
+};
+
+struct space_ask {
+	const char *slug; /* copied */
+	bool admitted;    /* may visit it also where it is private */
+	bool waits;       /* while the Space is on its way */
 };
 
 /*
- * Who serves this host name? `answer` is called exactly once, in the loop's thread: at once, or, if
- * the Space is on its way, when it is up or has failed. BUILDING and STARTING are said only when
- * the loop stops meanwhile. The slug is copied. Threads: any.
+ * Who serves this host name? `answer` is called exactly once, in the loop's thread: at once, or for
+ * one that waits, if the Space is on its way, when it is up or has failed. To those, BUILDING and
+ * STARTING are said only when the loop stops meanwhile. Threads: any.
  */
-void space_loop_who(struct space_loop *loop, const char *slug,
+void space_loop_who(struct space_loop *loop, const struct space_ask *asked,
 		    void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port),
 		    void *arg);

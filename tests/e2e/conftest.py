@@ -15,6 +15,9 @@ def hub():
     hub = Hub(options=["--log-level", "debug"]).init()
     try:
         yield hub.start()
+        # Whatever the tests did to it: nothing is damaged.
+        done = hub.words("check", check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
     finally:
         hub.remove()
 

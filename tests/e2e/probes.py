@@ -1,4 +1,4 @@
-"""What no app and no build may do, tried with the real system calls.
+"""What no app and no build may do, tried with the real system calls; and what they need.
 
 This file is part of the Spaces of test_isolation.py and needs the standard library alone. Each probe says in a
 word what came of it: "ok", the name of an errno, of a signal that ended it, or what it found.
@@ -12,6 +12,7 @@ import mmap
 import os
 import platform
 import resource
+import shutil
 import signal
 import socket
 import stat
@@ -39,6 +40,7 @@ NAMESPACES = {"time": 0x80, "mount": 0x20000, "cgroup": 0x2000000, "uts": 0x4000
               "user": 0x10000000, "pid": 0x20000000, "net": 0x40000000}
 NOWHERE = -100  # AT_FDCWD
 CONNECT_S = 5
+MIB = 1 << 20
 
 PROBES = {}
 
@@ -482,6 +484,94 @@ def other_services_of_the_name_server(targets):
     return sorted({attempt(send, port) for port in (67, 69, 5353)} - {"EHOSTUNREACH", "timeout"})
 
 
+# What an app needs, and must go on to work
+
+NEEDED = {}
+
+
+def needed(function):
+    NEEDED[function.__name__] = function
+    return function
+
+
+def square(number):
+    return number * number
+
+
+@needed
+def pools(targets):
+    """Threads, forked and spawned processes, with queues, locks and shared memory between them."""
+    import concurrent.futures
+    import multiprocessing
+    answers = []
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers.append(list(pool.map(square, range(4))))
+    for method in ("fork", "forkserver"):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            answers.append(pool.map(square, range(4)))
+    return all_of({str(i): "ok" if each == [0, 1, 4, 9] else each for i, each in enumerate(answers)})
+
+
+@needed
+def shared_memory(targets):
+    from multiprocessing import Semaphore, Value, shared_memory as module
+    block = module.SharedMemory(create=True, size=MIB)
+    try:
+        with Semaphore(1), Value("i", 7).get_lock():
+            block.buf[0] = 1
+        again = module.SharedMemory(block.name)
+        seen = again.buf[0]
+        again.close()
+        return "ok" if seen == 1 else "lost"
+    finally:
+        block.close()
+        block.unlink()
+
+
+@needed
+def other_programs(targets):
+    import asyncio
+
+    async def run():
+        child = await asyncio.create_subprocess_exec("/bin/echo", "x", stdout=subprocess.PIPE)
+        return (await child.communicate())[0]
+    pid = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitpid(pid, 0)
+    return "ok" if asyncio.run(run()) == subprocess.check_output(["/bin/echo", "x"]) == b"x\n" else "lost"
+
+
+@needed
+def calls_of_libraries(targets):
+    """What event loops, BLAS, databases and debuggers ask of the kernel."""
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    answers = {
+        "memfd": attempt(os.memfd_create, "x"), "eventfd": attempt(os.eventfd, 0),
+        "pidfd": attempt(os.pidfd_open, os.getpid()), "affinity": attempt(os.sched_getaffinity, 0),
+        "lock": attempt(fcntl.flock, os.open("/tmp", os.O_RDONLY), fcntl.LOCK_EX),
+        "huge pages": attempt(mmap.mmap(-1, 4 * MIB).madvise, mmap.MADV_HUGEPAGE),
+        "copy": attempt(shutil.copyfile, "/bin/true", "/tmp/true"), "priority": attempt(os.nice, 1),
+        "own child": call("ptrace", 16, child, 0, 0),
+    }
+    os.kill(child, signal.SIGKILL)
+    return all_of(answers)
+
+
+@needed
+def own_addresses(targets):
+    """Names of links, a server of one's own, both families of local sockets."""
+    names = [name for _, name in socket.if_nameindex()]
+    left, right = socket.socketpair()
+    left.send(b"x")
+    server = socket.create_server(("127.0.0.1", 0))
+    with socket.create_connection(server.getsockname()):
+        server.accept()[0].close()
+    with socket.socket(socket.AF_UNIX) as own:
+        own.bind("\0espace-test")
+    return "ok" if "eth0" in names and right.recv(1) == b"x" else names
+
+
 # Running them
 
 def contained(function, targets):
@@ -503,4 +593,4 @@ def contained(function, targets):
 
 
 def run_all(targets):
-    return {name: contained(function, targets) for name, function in PROBES.items()}
+    return {name: contained(function, targets) for name, function in {**PROBES, **NEEDED}.items()}

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 
@@ -63,7 +64,8 @@ def test_damage_is_found_and_mended(own_hub):
     os.utime(lock, (0, 0))
     stray = repo.with_name("0" * 24 + ".git")
     stray.mkdir()
-    os.chown(stray, repo.stat().st_uid, repo.stat().st_gid)
+    for path in (lock, stray):
+        os.chown(path, repo.stat().st_uid, repo.stat().st_gid)
     status, lines = check(hub, "--repair")
     assert status == 0 and len(lines) == 2, lines
     assert all(line.startswith("mended: ") for line in lines), lines
@@ -73,6 +75,37 @@ def test_damage_is_found_and_mended(own_hub):
     blob.unlink()
     status, lines = check(hub, "--repair")
     assert status == 1 and len(lines) == 1 and lines[0].startswith(f"problem: repos/{repo.name}: git fsck: "), lines
+
+
+def test_owners_and_networks_are_put_right_while_it_runs(own_hub):
+    hub = own_hub.start()
+    instance = dict(line.split("=") for line in (hub.data / "instance").read_text().split())["id"]
+    assert check(hub) == (0, [])
+    (hub.data / "secret.key").chmod(0o644)
+    (hub.data / "espace.db").chmod(0o666)
+    os.chown(hub.data / "repos", 0, 0)
+    subprocess.run(["nft", "delete", "table", "inet", f"espace_{instance}"], check=True)
+    subprocess.run(["ip", "link", "add", f"es{instance}v99", "type", "veth", "peer", "name", f"x{instance}"], check=True)
+    status, lines = check(hub)
+    assert status == 1, lines
+    for thing in ("secret.key", "espace.db", "repos", f"nft table espace_{instance}", f"link es{instance}v99"):
+        assert any(thing in line and line.endswith("check --repair mends it") for line in lines), (thing, lines)
+    status, lines = check(hub, "--repair")
+    assert status == 0 and all(line.startswith("mended: ") for line in lines) and len(lines) == 5, lines
+    assert check(hub) == (0, [])
+    assert hub.call("POST", "/api/repos/create", {"name": "after", "type": "model"}).status == 200
+
+
+def test_what_a_stop_would_have_taken_down_is_named(own_hub):
+    hub = own_hub.start()
+    instance = dict(line.split("=") for line in (hub.data / "instance").read_text().split())["id"]
+    assert hub.stop().returncode == 0
+    assert check(hub) == (0, [])
+    subprocess.run(["ip", "link", "add", f"es-{instance}", "type", "bridge"], check=True)
+    status, lines = check(hub)
+    assert status == 0 and len(lines) == 1 and "a bridge is left" in lines[0], lines
+    assert check(hub, "--repair")[0] == 0
+    assert check(hub) == (0, [])
 
 
 def test_what_nothing_needs_goes_and_a_restart_needs_no_build(hub):

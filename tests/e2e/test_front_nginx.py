@@ -315,12 +315,40 @@ def test_who_is_held_too_long_gets_503(nginx):
 
 def test_a_private_space_is_asked_about_and_counted(nginx, app):
     nginx.set("me-demo", "running", app.port, "private")
-    nginx.tell("page me-demo not-found")
-    assert nginx.app("me-demo")[0] == 404
+    nginx.tell("enter me-demo drop")
+    headers = {"Authorization": "Bearer hf_mine", "X-HF-Authorization": "Bearer hf_mine"}
+    reached = seen(nginx.app("me-demo", headers=headers))
+    assert reached["name"] == "app" and "hf_mine" not in str(reached)
+    nginx.tell("enter me-demo keep")
+    reached = seen(nginx.app("me-demo", headers={"Authorization": "Basic of-the-app"}))
+    assert reached["headers"]["authorization"] == "Basic of-the-app"
+    nginx.wait_idle("me-demo")
+    assert nginx.usage("me-demo")["requests"] == 2
+
+
+def test_a_stranger_at_a_private_space_is_not_counted(nginx, app):
+    nginx.set("me-demo", "running", app.port, "private")
+    nginx.tell("page me-demo sign-in")
+    status, headers, _ = nginx.app("me-demo")
+    assert (status, headers["WWW-Authenticate"]) == (401, 'Bearer realm="espace"')
+    assert nginx.usage("me-demo")["requests"] == 0
+
+
+def test_a_private_space_that_has_moved_on_is_asked_about_again(nginx, app):
+    """Between "you may enter" and the look at the table it has begun to sleep, or moves."""
+    for state in ("drain", "ask"):
+        nginx.set("me-demo", state, app.port, "private")
+        nginx.tell("enter me-demo keep")
+        assert nginx.app("me-demo")[0] == 503  # the question is who serves it: not answered by "enter"
     nginx.tell(f"to me-demo 127.0.0.1 {app.port}")
     assert seen(nginx.app("me-demo"))["name"] == "app"
-    nginx.wait_idle("me-demo")
-    assert nginx.usage("me-demo")["activity_ms"] > 0
+
+
+def test_a_private_space_is_closed_without_a_hub(nginx, app):
+    nginx.set("me-demo", "running", app.port, "private")
+    nginx.demo.kill()
+    nginx.demo.wait()
+    assert nginx.app("me-demo", headers={"Authorization": "Bearer hf_mine"})[0] == 503
 
 
 def test_a_space_that_drains_is_asked_about(nginx, app):

@@ -3,11 +3,15 @@
 /* An area that uses checkup->store comes behind the database's. */
 const struct checkup_area checkup_areas[] = {
 	{"firewall", CHECKUP_AS_ROOT, checkup_firewall},
+	{"instance", CHECKUP_AS_ROOT, checkup_instance},
+	{"files", CHECKUP_AS_ROOT, checkup_files},
 	{"machine", CHECKUP_AS_OWNER, checkup_machine},
 	{"names", CHECKUP_AS_OWNER, checkup_names},
 	{"database", CHECKUP_AS_OWNER, checkup_database},
 	{"rows", CHECKUP_AS_OWNER, checkup_rows},
 	{"audit", CHECKUP_AS_OWNER, checkup_audit},
 	{"repositories", CHECKUP_AS_OWNER, checkup_repositories},
+	{"layers", CHECKUP_AS_OWNER, checkup_layers},
+	{"routes", CHECKUP_AS_OWNER, checkup_routes},
 	{0},
 };

@@ -110,3 +110,11 @@ int checkup_rows(struct checkup *checkup, struct err *err);
 int checkup_audit(struct checkup *checkup, struct err *err);
 /* repos/: folders against rows, git fsck, what crashes have left. */
 int checkup_repositories(struct checkup *checkup, struct err *err);
+/* run/ and what the hub has on this machine: runs, cgroups, links, bridge, nft table. */
+int checkup_instance(struct checkup *checkup, struct err *err);
+/* Owners and modes. */
+int checkup_files(struct checkup *checkup, struct err *err);
+/* layers/: names, owners, the base system, what was never finished. */
+int checkup_layers(struct checkup *checkup, struct err *err);
+/* run/routes: half-written entries, and those of Spaces that are gone. */
+int checkup_routes(struct checkup *checkup, struct err *err);

@@ -3,51 +3,64 @@
 /* After so many answers that were out of date at once, something is wrong: 503. */
 enum { QUESTIONS_MAX = 3, PAGE_NAME_MAX = 32 };
 
-static bool take_address(struct espace_visit *visit, const ngx_str_t *value)
+static void take_address(struct espace_visit *visit, const ngx_str_t *value)
 {
 	u_char *colon = ngx_strlchr(value->data, value->data + value->len, ':');
 	in_addr_t address;
 	ngx_int_t port;
 
 	if (!colon)
-		return false;
+		return;
 	address = ngx_inet_addr(value->data, (size_t)(colon - value->data));
 	port = ngx_atoi(colon + 1, (size_t)(value->data + value->len - colon - 1));
 	if (address == INADDR_NONE || port <= 0 || port > UINT16_MAX)
-		return false;
+		return;
+	visit->admitted = true;
 	espace_visit_send_to(visit, ntohl(address), (uint16_t)port);
-	return true;
 }
 
 /* The name becomes part of a path: letters and '-' only. */
-static bool take_page(struct espace_visit *visit, const ngx_str_t *value)
+static void take_page(struct espace_visit *visit, const ngx_str_t *value)
 {
 	if (value->len == 0 || value->len > PAGE_NAME_MAX)
-		return false;
+		return;
 	for (size_t i = 0; i < value->len; i++) {
 		if (value->data[i] != '-' && (value->data[i] < 'a' || value->data[i] > 'z'))
-			return false;
+			return;
 	}
 	visit->page = *value;
-	return true;
 }
 
-static bool header_is(const ngx_table_elt_t *header, const char *name, size_t length)
+static void take_enter(struct espace_visit *visit, const ngx_str_t *value)
 {
-	return header->key.len == length &&
-	       ngx_strncasecmp(header->key.data, (u_char *)name, length) == 0;
+	visit->admitted = true;
 }
 
-static bool take_header(struct espace_visit *visit, const ngx_table_elt_t *header)
+static void take_drop(struct espace_visit *visit, const ngx_str_t *value)
 {
-	if (header_is(header, "X-Espace-To", sizeof("X-Espace-To") - 1))
-		return take_address(visit, &header->value);
-	if (header_is(header, "X-Espace-Page", sizeof("X-Espace-Page") - 1))
-		return take_page(visit, &header->value);
-	return false;
+	visit->drops = true;
 }
 
-/* The question was answered, or failed: then neither address nor page is known. */
+static void take_header(struct espace_visit *visit, const ngx_table_elt_t *header)
+{
+	static const struct {
+		ngx_str_t name;
+		void (*take)(struct espace_visit *visit, const ngx_str_t *value);
+	} headers[] = {
+		{ngx_string("X-Espace-Enter"), take_enter},
+		{ngx_string("X-Espace-To"), take_address},
+		{ngx_string("X-Espace-Page"), take_page},
+		{ngx_string("X-Espace-Drop"), take_drop},
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		if (header->key.len == headers[i].name.len &&
+		    ngx_strncasecmp(header->key.data, headers[i].name.data, header->key.len) == 0)
+			headers[i].take(visit, &header->value);
+	}
+}
+
+/* The question was answered, or failed: then nothing is known. */
 static ngx_int_t answered(ngx_http_request_t *question, void *data, ngx_int_t rc)
 {
 	struct espace_visit *visit = data;
@@ -59,10 +72,8 @@ static ngx_int_t answered(ngx_http_request_t *question, void *data, ngx_int_t rc
 	for (part = &question->upstream->headers_in.headers.part; part; part = part->next) {
 		const ngx_table_elt_t *headers = part->elts;
 
-		for (ngx_uint_t i = 0; i < part->nelts; i++) {
-			if (take_header(visit, &headers[i]))
-				return rc;
-		}
+		for (ngx_uint_t i = 0; i < part->nelts; i++)
+			take_header(visit, &headers[i]);
 	}
 	return rc;
 }
@@ -81,6 +92,8 @@ static ngx_int_t ask(struct espace_visit *visit)
 	visit->stage = ESPACE_ASKING;
 	visit->address.sin_port = 0;
 	visit->page.len = 0;
+	visit->admitted = false;
+	visit->drops = false;
 	post->handler = answered;
 	post->data = visit;
 	if (ngx_http_subrequest(r, &location->ask, NULL, &question, post,
@@ -114,9 +127,11 @@ static ngx_int_t follow_answer(struct espace_visit *visit)
 	visit->stage = ESPACE_DECIDED;
 	if (visit->page.len > 0)
 		return show_page(visit);
-	if (visit->address.sin_port == 0)
+	if (visit->address.sin_port != 0)
+		return espace_visit_follow(visit) ? NGX_DECLINED : ask(visit);
+	if (!visit->admitted)
 		return NGX_HTTP_SERVICE_UNAVAILABLE;
-	return espace_visit_follow(visit) ? NGX_DECLINED : ask(visit);
+	return espace_visit_enter(visit) ? NGX_DECLINED : ask(visit);
 }
 
 ngx_int_t espace_access(ngx_http_request_t *r)

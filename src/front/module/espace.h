@@ -11,10 +11,12 @@
 /*
  * The nginx module: sends each request for a Space's host name where it belongs.
  *
- * A public Space that runs is found in run/routes and reached at once; for all else one internal
- * subrequest asks the hub, "who serves this?", and may be held there until the Space is awake. The
- * answer is always 200 with one header: X-Espace-To: IP:PORT, or X-Espace-Page: NAME. What can be
- * decided elsewhere is decided in the hub.
+ * A public Space that runs is found in run/routes and reached at once; for all else an internal
+ * subrequest asks the hub. "May this visitor enter?" of a private Space that runs; then it is
+ * reached and counted like a public one. Else "who serves this?", which may be held there until the
+ * Space is awake. The answer is always 200 with one header: X-Espace-Enter, X-Espace-To: IP:PORT,
+ * or X-Espace-Page: NAME; and X-Espace-Drop where the app must not see the Authorization. What can
+ * be decided elsewhere is decided in the hub.
  *
  *   module.c    directives and variables
  *   table.c     run/routes, mapped by each worker, and the worker's row of counters
@@ -25,8 +27,9 @@
  *   count.c     refuses a request with too many headers, whoever it is for
  *
  * Directives: espace_routes PATH, espace_domain SUFFIX… (http), espace_ask URI (location: its
- * requests are visits), espace_balancer (upstream). Variables: $espace_slug, $espace_page. The
- * server has a named location @espace_page.
+ * requests are visits), espace_balancer (upstream). Variables: $espace_slug, $espace_page,
+ * $espace_question ("may" or "who"), $espace_authorization (what the app gets). The server has a
+ * named location @espace_page.
  *
  * Threads: each worker is one. Memory: nginx's request pools only.
  */
@@ -59,7 +62,10 @@ struct espace_visit {
 
 	struct sockaddr_in address; /* where it goes; port 0: nowhere yet */
 	bool told;                  /* the address is the hub's answer, not the table's */
+	ngx_str_t question;         /* what to ask the hub */
 	ngx_str_t page;             /* the hub's answer, or empty */
+	bool admitted;              /* the hub lets the visitor in, also where it is private */
+	bool drops;                 /* the Authorization is for the hub, not for the app */
 };
 
 extern ngx_module_t ngx_http_espace_module;
@@ -75,7 +81,7 @@ struct espace_visit *espace_visit_find(ngx_http_request_t *r);
 
 /*
  * Count the visit and look where it goes. True: straight to visit->address. False: it is not
- * counted, and the hub must be asked.
+ * counted, and the hub must be asked visit->question.
  */
 bool espace_visit_enter(struct espace_visit *visit);
 

@@ -63,11 +63,30 @@ static ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *
 	return fill(value, (const ngx_str_t *)((const char *)visit + data));
 }
 
+/* What the app gets: of a private Space no token of the hub. */
+static ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_value_t *value,
+				   uintptr_t data)
+{
+	static const ngx_str_t nothing = ngx_null_string;
+	const struct espace_visit *visit = espace_visit_find(r);
+	const ngx_table_elt_t *header = r->headers_in.authorization;
+
+	return fill(value, header && visit && !visit->drops ? &header->value : &nothing);
+}
+
 static ngx_int_t add_variables(ngx_conf_t *cf)
 {
 	static ngx_http_variable_t variables[] = {
-		{.name = ngx_string("espace_slug"), .data = offsetof(struct espace_visit, slug)},
-		{.name = ngx_string("espace_page"), .data = offsetof(struct espace_visit, page)},
+		{.name = ngx_string("espace_slug"),
+		 .get_handler = get_variable,
+		 .data = offsetof(struct espace_visit, slug)},
+		{.name = ngx_string("espace_page"),
+		 .get_handler = get_variable,
+		 .data = offsetof(struct espace_visit, page)},
+		{.name = ngx_string("espace_question"),
+		 .get_handler = get_variable,
+		 .data = offsetof(struct espace_visit, question)},
+		{.name = ngx_string("espace_authorization"), .get_handler = get_authorization},
 	};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -76,7 +95,7 @@ static ngx_int_t add_variables(ngx_conf_t *cf)
 
 		if (!variable)
 			return NGX_ERROR;
-		variable->get_handler = get_variable;
+		variable->get_handler = variables[i].get_handler;
 		variable->data = variables[i].data;
 	}
 	return NGX_OK;

@@ -86,11 +86,32 @@ void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t
 	visit->address.sin_port = htons(port);
 }
 
-enum counted { NOT_LISTED, NOT_READABLE, COUNTED };
+enum counted { NOT_LISTED, NOT_READABLE, CLOSED, COUNTED };
+
+static bool serves(const struct espace_visit *visit, uint32_t state)
+{
+	return state == ROUTE_RUNNING ||
+	       (state == ROUTE_HANDOVER && espace_continues_session(visit->request));
+}
+
+/*
+ * Private, and nobody has said yet that the visitor may enter: then their call must not count, or
+ * strangers would keep a Space awake. Read without the sequence; who is counted is looked at again.
+ */
+static bool is_closed(struct espace_visit *visit, const struct route_entry *entry)
+{
+	static ngx_str_t may = ngx_string("may");
+
+	if (visit->admitted || atomic_load(&entry->access) != ROUTE_PRIVATE)
+		return false;
+	if (serves(visit, atomic_load(&entry->state)))
+		visit->question = may;
+	return true;
+}
 
 /*
  * Count the visit in the slug's entry. NOT_READABLE: the hub is writing it just now, or it has
- * become another slug's.
+ * become another slug's. CLOSED: not for this visitor yet.
  */
 static enum counted count(struct espace_visit *visit, struct route_target *target)
 {
@@ -102,6 +123,8 @@ static enum counted count(struct espace_visit *visit, struct route_target *targe
 		entry = route_find(table, &visit->key);
 	if (!entry)
 		return NOT_LISTED;
+	if (is_closed(visit, entry))
+		return CLOSED;
 	counters = route_counters_of(table, visit->common->row, entry);
 	if (visit->opens)
 		route_opening(counters);
@@ -117,16 +140,15 @@ static enum counted count(struct espace_visit *visit, struct route_target *targe
 
 static bool may_enter(const struct espace_visit *visit, const struct route_target *target)
 {
-	if (target->access != ROUTE_PUBLIC)
-		return false;
-	return target->state == ROUTE_RUNNING ||
-	       (target->state == ROUTE_HANDOVER && espace_continues_session(visit->request));
+	return (target->access == ROUTE_PUBLIC || visit->admitted) && serves(visit, target->state);
 }
 
 bool espace_visit_enter(struct espace_visit *visit)
 {
+	static ngx_str_t who = ngx_string("who");
 	struct route_target target;
 
+	visit->question = who;
 	if (count(visit, &target) != COUNTED)
 		return false;
 	if (!may_enter(visit, &target)) {

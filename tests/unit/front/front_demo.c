@@ -29,6 +29,7 @@
  *     open SLUG IP PORT                how many visits are there
  *     to SLUG IP PORT                  from now on, and for those held: this address
  *     page SLUG NAME                   the same with a page
+ *     enter SLUG keep|drop             they may enter, with or without their Authorization
  *     hold SLUG                        from now on questions are kept
  *     held                             how many are kept
  *
@@ -36,7 +37,7 @@
  */
 enum { RULES_MAX = 64, HELD_MAX = 1024, LINE_MAX_BYTES = 512, HOLD_MS = 3000 };
 
-enum rule_kind { RULE_NONE, RULE_HOLD, RULE_ADDRESS, RULE_PAGE };
+enum rule_kind { RULE_NONE, RULE_HOLD, RULE_ADDRESS, RULE_PAGE, RULE_ENTER };
 
 struct rule {
 	char slug[ROUTE_SLUG_ROOM];
@@ -44,6 +45,7 @@ struct rule {
 	uint32_t address;
 	uint16_t port;
 	enum front_page page;
+	bool drops;
 };
 
 struct demo {
@@ -67,8 +69,12 @@ static struct rule *find_rule(struct demo *demo, const char *slug)
 
 static void answer(struct ask *ask, const struct rule *rule)
 {
+	if (rule && rule->drops)
+		ask_drop_authorization(ask);
 	if (rule && rule->kind == RULE_ADDRESS)
 		ask_answer_address(ask, rule->address, rule->port);
+	else if (rule && rule->kind == RULE_ENTER && ask_visitor(ask)->only_may)
+		ask_answer_enter(ask);
 	else
 		ask_answer_page(ask, rule ? rule->page : FRONT_PAGE_NOT_FOUND);
 }
@@ -81,7 +87,7 @@ static void who(void *arg, struct ask *ask)
 
 	{
 		owned(unlock) struct lock *held = lock(&demo->lock);
-		const struct rule *found = find_rule(demo, ask_slug(ask));
+		const struct rule *found = find_rule(demo, ask_visitor(ask)->slug);
 
 		if (found) {
 			rule = *found;
@@ -110,7 +116,7 @@ static void set_rule(struct demo *demo, const struct rule *rule)
 		if (place)
 			*place = *rule;
 		for (size_t i = 0; rule->kind != RULE_HOLD && i < demo->held_count; i++) {
-			if (strcmp(ask_slug(demo->held[i]), rule->slug) == 0)
+			if (strcmp(ask_visitor(demo->held[i])->slug, rule->slug) == 0)
 				freed[count++] = demo->held[i];
 			else
 				demo->held[left++] = demo->held[i];
@@ -169,6 +175,10 @@ static int obey_rule(struct demo *demo, const char *line, struct err *err)
 	} else if (sscanf(line, "page %63s %31s", rule.slug, page) == 2) {
 		rule.kind = RULE_PAGE;
 		rule.page = front_page_of(page);
+	} else if (sscanf(line, "enter %63s %31s", rule.slug, page) == 2) {
+		rule.kind = RULE_ENTER;
+		rule.page = FRONT_PAGE_STARTING;
+		rule.drops = strcmp(page, "drop") == 0;
 	} else if (sscanf(line, "hold %63s", rule.slug) == 1) {
 		rule.kind = RULE_HOLD;
 	} else {

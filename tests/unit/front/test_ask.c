@@ -116,6 +116,7 @@ static int ask_as(const struct fixture *fixture, const char *path, const char *m
 	owned(free) char *request =
 		mem_format("GET %s HTTP/1.1\r\nHost: espace\r\nConnection: close\r\n"
 			   "X-Espace-Slug: me-demo\r\nX-Espace-Uri: /x?y=1\r\n"
+			   "X-Espace-Token: hf_own\r\nX-Espace-Question: may\r\n"
 			   "X-Espace-Method: %s\r\nAccept: %s\r\n\r\n",
 			   path, method, accept);
 	struct err err = ERR_INIT;
@@ -186,11 +187,32 @@ static void tells_who_asks_for_what(void **state)
 	fd = ask_as(fixture, "/ask", "GET", "text/html,*/*;q=0.8");
 	sem_wait(&fixture->hub.asked);
 	ask = fixture->hub.kept[0];
-	assert_string_equal(ask_slug(ask), "me-demo");
-	assert_string_equal(ask_uri(ask), "/x?y=1");
-	assert_true(ask_wants_page(ask));
+	assert_string_equal(ask_visitor(ask)->slug, "me-demo");
+	assert_string_equal(ask_visitor(ask)->uri, "/x?y=1");
+	assert_string_equal(ask_visitor(ask)->token, "hf_own");
+	assert_string_equal(ask_visitor(ask)->hub_token, "");
+	assert_true(ask_visitor(ask)->wants_page);
+	assert_true(ask_visitor(ask)->only_may);
 	ask_answer_page(ask, FRONT_PAGE_NOT_FOUND);
 	free(answer_of(fd));
+}
+
+static void who_may_enter_gets_in_without_the_token(void **state)
+{
+	struct fixture *fixture = *state;
+	owned(free) char *answer = NULL;
+	int fd;
+
+	start(fixture, PATIENCE_MS, PATIENCE_MS);
+	fd = ask_as(fixture, "/ask", "POST", "*/*");
+	sem_wait(&fixture->hub.asked);
+	ask_drop_authorization(fixture->hub.kept[0]);
+	ask_answer_enter(fixture->hub.kept[0]);
+	answer = answer_of(fd);
+	assert_has(answer, "HTTP/1.1 200 ");
+	assert_has(answer, "X-Espace-Enter: yes\r\n");
+	assert_has(answer, "X-Espace-Drop: authorization\r\n");
+	assert_null(strstr(answer, "hf_own"));
 }
 
 static void held_ones_all_get_the_answer(void **state)
@@ -310,6 +332,7 @@ int main(void)
 		TEST(an_address_is_200_with_one_header),
 		TEST(a_page_is_named),
 		TEST(tells_who_asks_for_what),
+		TEST(who_may_enter_gets_in_without_the_token),
 		TEST(held_ones_all_get_the_answer),
 		TEST(a_browser_gets_the_page_at_once),
 		TEST(who_waits_too_long_gets_the_page),

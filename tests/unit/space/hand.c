@@ -371,17 +371,29 @@ static void on_answer(void *arg, enum space_who who, uint32_t address, uint16_t 
 	sem_post(&asking->done);
 }
 
-enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port)
+static enum space_who ask(struct hand *hand, const char *slug, bool admitted, uint16_t *port)
 {
 	struct asking asking = {0};
 
 	sem_init(&asking.done, 0, 0);
-	space_loop_who(hand->loop, slug, on_answer, &asking);
+	space_loop_who(hand->loop,
+		       &(struct space_ask){.slug = slug, .admitted = admitted, .waits = true},
+		       on_answer, &asking);
 	sem_wait(&asking.done);
 	sem_destroy(&asking.done);
 	if (port)
 		*port = asking.port;
 	return asking.who;
+}
+
+enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port)
+{
+	return ask(hand, slug, false, port);
+}
+
+enum space_who hand_ask_admitted(struct hand *hand, const char *slug)
+{
+	return ask(hand, slug, true, NULL);
 }
 
 void hand_wait_who(struct hand *hand, const char *slug, enum space_who who)

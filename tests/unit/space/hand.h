@@ -61,6 +61,8 @@ void hand_end_app(struct hand *hand, const struct engine_spec *spec, int status,
 
 /* Ask who serves a name, and wait for the answer. */
 enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port);
+/* The same for one who may visit it also where it is private. */
+enum space_who hand_ask_admitted(struct hand *hand, const char *slug);
 
 /* Wait until that is the answer. */
 void hand_wait_who(struct hand *hand, const char *slug, enum space_who who);

@@ -85,7 +85,7 @@ static void stops_a_run_that_no_row_knows(void **state)
 	hand_wait_stop(hand, row.key);
 }
 
-static void shows_a_private_space_to_nobody(void **state)
+static void shows_a_private_space_to_the_admitted_only(void **state)
 {
 	struct hand *hand = *state;
 	struct repo repo = world_repo("secret");
@@ -103,6 +103,8 @@ static void shows_a_private_space_to_nobody(void **state)
 	hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
 	hand_wait(hand, &repo, STAGE_RUNNING);
 	assert_int_equal(hand_ask(hand, "me-secret", NULL), SPACE_WHO_UNKNOWN);
+	assert_int_equal(hand_ask_admitted(hand, "me-secret"), SPACE_WHO_ADDRESS);
+	assert_int_equal(hand_ask_admitted(hand, "no-such-name"), SPACE_WHO_UNKNOWN);
 	assert_int_equal(hand_ask(hand, "no-such-name", NULL), SPACE_WHO_UNKNOWN);
 	app_done(&app);
 }
@@ -135,7 +137,7 @@ int main(void)
 		TEST(starts_again_what_the_machine_has_lost),
 		TEST(goes_on_with_what_was_wished_while_it_was_away),
 		TEST(stops_a_run_that_no_row_knows),
-		TEST(shows_a_private_space_to_nobody),
+		TEST(shows_a_private_space_to_the_admitted_only),
 		TEST(a_change_of_visibility_reaches_the_running_app),
 	};
 
