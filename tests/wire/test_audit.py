@@ -1,4 +1,5 @@
 """Every change leaves one row of the audit: who, with which token, what, to what."""
+import hashlib
 import sqlite3
 
 import pytest
@@ -126,3 +127,26 @@ def test_wishes_are_written_down_once(hub, rows):
         ("space.pause", ""),
     ]
     assert "very-secret-value" not in "\n".join(hub.state()[0])
+
+
+FIELDS = "id atMs actorId actor tokenId token address via requestId userAgent action target detail".split()
+
+
+def test_the_chain_of_entries_can_be_verified_by_who_knows_only_the_documentation(hub):
+    body = {"name": "chained", "type": "space", "sdk": "gradio"}
+    assert hub.call("POST", "/api/repos/create", "me", body).status == 200
+    assert hub.call("POST", "/api/spaces/me/chained/branch/v%C3%B6ll,1", "me", {}).status == 200
+    entries, path = [], "/api/espace/audit?limit=7"
+    while path:
+        answer = hub.call("GET", path, "me")
+        entries += answer.json()
+        link = answer.headers.get("Link")
+        path = link and link[link.index("/api/"):link.index(">")]
+    previous = "0" * 64
+    assert [entry["id"] for entry in reversed(entries)] == list(range(1, len(entries) + 1))
+    for entry in reversed(entries):
+        parts = [previous, *(str(entry[field]) for field in FIELDS)]
+        text = b"".join(b"%d:%s," % (len(part), part) for part in (part.encode() for part in parts))
+        previous = hashlib.sha256(text).hexdigest()
+        assert entry["hash"] == previous, entry
+    assert "v\u00f6ll,1" in entries[0]["detail"]
