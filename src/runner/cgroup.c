@@ -19,7 +19,8 @@
 #define ROOT "/sys/fs/cgroup"
 
 enum {
-	FREEZE_TIMEOUT_MS = 2000,
+	FREEZE_TIMEOUT_MS = 5000, /* a busy machine: milliseconds otherwise */
+	REMOVE_TIMEOUT_MS = 2000,
 	KILL_TIMEOUT_MS = 10 * 1000, /* a process in the kernel's hands may take its time */
 	POLL_US = 500,
 	PROCS_MAX_BYTES = 4 * 1024 * 1024,
@@ -89,25 +90,42 @@ int cgroup_bound_sockets(const struct datadir *dir, const char *key, uint64_t by
 	return write_text(folder, "memory.kmem.tcp.limit_in_bytes", text, err);
 }
 
+/* The freezer's files and words in both versions of cgroups. */
+struct freezer {
+	const char *file;
+	const char *words[2]; /* to write: go on, stop */
+	const char *state_file;
+	const char *states[2]; /* to be read then */
+};
+
+static const struct freezer *freezer(void)
+{
+	static const struct freezer v1 = {
+		"freezer.state", {"THAWED", "FROZEN"}, "freezer.state", {"THAWED", "FROZEN"}};
+	static const struct freezer v2 = {
+		"cgroup.freeze", {"0", "1"}, "cgroup.events", {"frozen 0", "frozen 1"}};
+
+	return is_v2() ? &v2 : &v1;
+}
+
 int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen, struct err *err)
 {
 	owned(free) char *folder = main_folder(dir, key);
-	bool v2 = is_v2();
-	const char *file = v2 ? "cgroup.freeze" : "freezer.state";
-	const char *state_file = v2 ? "cgroup.events" : "freezer.state";
-	const char *text = v2 ? (frozen ? "1" : "0") : frozen ? "FROZEN" : "THAWED";
-	const char *state = v2 ? (frozen ? "frozen 1" : "frozen 0") : text;
+	const struct freezer *files = freezer();
 	int64_t until_ms = clock_mono_ms() + FREEZE_TIMEOUT_MS;
 
-	if (write_text(folder, file, text, err) < 0)
-		return -1;
-	while (!holds(folder, state_file, state)) {
-		if (clock_mono_ms() > until_ms)
-			return err_set(err, ERR_SYSTEM, "run %s does not %s", key,
-				       frozen ? "freeze" : "thaw");
+	/* Again and again: version 1 forgets those that were just being forked. */
+	do {
+		if (write_text(folder, files->file, files->words[frozen], err) < 0)
+			return -1;
+		if (holds(folder, files->state_file, files->states[frozen]))
+			return 0;
 		pause_a_little();
-	}
-	return 0;
+	} while (clock_mono_ms() < until_ms);
+	/* A half frozen app would answer nobody. */
+	if (frozen && write_text(folder, files->file, files->words[false], err) < 0)
+		return -1;
+	return err_set(err, ERR_BUSY, "run %s does not %s", key, frozen ? "freeze" : "thaw");
 }
 
 /* Send SIGKILL to all in one cgroup; returns how many there were. */
@@ -186,7 +204,7 @@ static size_t remove_one(const char *folder)
 static bool is_gone(const char *folder)
 {
 	/* A cgroup may be busy for a moment after its last process has ended. */
-	int64_t until_ms = clock_mono_ms() + FREEZE_TIMEOUT_MS;
+	int64_t until_ms = clock_mono_ms() + REMOVE_TIMEOUT_MS;
 
 	while (walk(folder, remove_one) > 0) {
 		if (clock_mono_ms() > until_ms)
