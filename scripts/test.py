@@ -22,6 +22,11 @@ SANITIZER_ENV = {
 }
 
 
+# What the sanitized hub goes through, some five minutes: people and their tokens, commits, files, builds, runs.
+SANITIZED_E2E = ["test_people.py", "test_files.py", "test_first_light.py"]
+SHARED_TOOLS = ["uv", "test-base", ".venv-client-0.20.3", ".venv-client-2.4.0"]
+
+
 class Totals:
     def __init__(self):
         self.passed = 0
@@ -83,7 +88,7 @@ def check(*command):
     return work
 
 
-def meson_tests(build, only=None, timeout_factor=1, arguments=()):
+def meson_tests(build, only=None, timeout_factor=1, full=False):
     """The tests of a build directory, with the log of those that fail."""
 
     def work():
@@ -93,8 +98,9 @@ def meson_tests(build, only=None, timeout_factor=1, arguments=()):
         if only and not names:
             return 0, 0, 0
         command = ["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs"]
-        command += ["--timeout-multiplier", str(timeout_factor), *arguments, *names]
-        status, output = run(command, env=SANITIZER_ENV, quiet=True)
+        command += ["--timeout-multiplier", str(timeout_factor), *names]
+        env = {**SANITIZER_ENV, **({"ESPACE_TEST_FULL": "1"} if full else {})}
+        status, output = run(command, env=env, quiet=True)
         if not junit.exists():
             print(output)
             return (0, 0, 0) if "No tests defined" in output else (0, 1, 0)
@@ -114,15 +120,15 @@ def select_meson(build, only):
     return [name for name in names if only in name]
 
 
-def sanitized(kind, only):
-    """Build with a sanitizer, then run the unit tests there; they are slower there."""
+def sanitized(kind, options):
+    """Build with a sanitizer or CFI, then run the unit tests there; they are slower there."""
 
     def work():
         status, output = run(["scripts/build", f"--{kind}"], quiet=True)
         if status != 0:
             print(output)
             return 0, 1, 0
-        return meson_tests(f"build-{kind}", only, timeout_factor=5)()
+        return meson_tests(f"build-{kind}", options.k, timeout_factor=5, full=options.full)()
 
     return work
 
@@ -138,7 +144,7 @@ def prepare_venv():
     stamp.write_text(wanted)
 
 
-def pytest(folder, options, build):
+def pytest(folder, options, build, files=()):
     """Tests in Python of what lies in a build directory, which ESPACE_BUILD names to them."""
 
     def work():
@@ -146,7 +152,8 @@ def pytest(folder, options, build):
         junit = RESULTS / f"{Path(folder).name}-{build}.xml"
         RESULTS.mkdir(parents=True, exist_ok=True)
         junit.unlink(missing_ok=True)
-        command = [VENV / "bin/pytest", folder, "-q", f"--junitxml={junit}", "-p", "no:cacheprovider"]
+        chosen = [f"{folder}/{file}" for file in files] or [folder]
+        command = [VENV / "bin/pytest", *chosen, "-q", f"--junitxml={junit}", "-p", "no:cacheprovider"]
         if options.k:
             command += ["-k", options.k]
         env = {"ESPACE_BUILD": str(ROOT / build), "ESPACE_TEST_FULL": "1" if options.full else ""}
@@ -157,6 +164,20 @@ def pytest(folder, options, build):
             return 0, 1, 0
         passed, failed, skipped = read_junit(junit)
         return passed, max(failed, int(status != 0)), skipped
+
+    return work
+
+
+def sanitized_e2e(options):
+    """--full: real clients and Spaces on a hub, runner and keeper with ASan and UBSan; short rounds."""
+
+    def work():
+        for name in SHARED_TOOLS:
+            if (ROOT / "build" / name).exists():
+                (ROOT / "build-asan" / name).unlink(missing_ok=True)
+                (ROOT / "build-asan" / name).symlink_to(f"../build/{name}")
+        short = argparse.Namespace(full=False, k=options.k)
+        return pytest("tests/e2e", short, "build-asan", SANITIZED_E2E)()
 
     return work
 
@@ -208,17 +229,19 @@ def main():
         do("manual", check("scripts/manual", "--check"))
         if options.full:
             do("clang-tidy", check("scripts/tidy"))
-    do("unit", meson_tests("build", options.k))
+    do("unit", meson_tests("build", options.k, full=options.full))
     if not options.quick:
-        do("unit, ASan and UBSan", sanitized("asan", options.k))
+        do("unit, ASan and UBSan", sanitized("asan", options))
     if options.full:
-        do("unit, TSan", sanitized("tsan", options.k))
+        do("unit, TSan", sanitized("tsan", options))
         if not options.k:
             do("fuzz", fuzz_rounds)
     if not options.quick:
         for build in ("build", "build-asan"):
             do(f"wire, {build}", pytest("tests/wire", options, build))
         do("e2e", pytest("tests/e2e", options, "build"))
+        if options.full:
+            do("e2e, ASan and UBSan", sanitized_e2e(options))
         do("chaos", pytest("tests/chaos", options, "build"))
     print(f"\n{totals.passed} passed, {totals.failed} failed")
     return 1 if totals.failed else 0

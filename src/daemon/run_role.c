@@ -65,7 +65,8 @@ int run_role_hub(const struct options *options, struct err *err)
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 	owned(close) int claim = -1;
 
-	if (role_hide(err) < 0 || datadir_open(options->data, &dir, err) < 0 ||
+	if ((options->settings.hub_confine && role_hide(err) < 0) ||
+	    datadir_open(options->data, &dir, err) < 0 ||
 	    role_claim(&dir, ROLE_HUB, &claim, err) < 0)
 		return -1;
 	return hub_run(&(struct hub_config){.dir = &dir, .settings = &options->settings}, err);

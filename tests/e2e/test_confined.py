@@ -68,7 +68,7 @@ def test_the_hub_is_behind_its_filter_and_its_fence(served):
         assert "Seccomp:\t2" in (task / "status").read_text(), "a thread without a filter"
     log = (served.data / "test.log").read_text()
     assert "hub.confined" in log
-    assert served.refused_calls() == []
+    assert served.complaints() == []
 
 
 def test_a_hub_for_debuggers_has_no_filter():

@@ -36,8 +36,8 @@ void checkup_say(struct checkup *checkup, const struct checkup_finding *finding)
 	fflush(checkup->out);
 }
 
-static void say_formatted(struct checkup *checkup, struct checkup_finding finding,
-			  const char *format, va_list args)
+static void like_printf(3, 0) say_formatted(struct checkup *checkup, struct checkup_finding finding,
+					    const char *format, va_list args)
 {
 	char *text = NULL;
 	owned(free) char *what = vasprintf(&text, format, args) < 0 ? NULL : text;

@@ -1,7 +1,7 @@
 """What the compiler and linker were asked for is in the binaries that were built.
 
-usage: test_binaries.py COMPILER ESPACED MODULE STEPS: the program, nginx's module, and the static
-program that runs in builds; COMPILER is gcc or clang
+usage: test_binaries.py plain|cfi ESPACED MODULE STEPS: the program, nginx's module, and the static
+program that runs in builds
 """
 
 import platform
@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-COMPILER, ESPACED, MODULE, STEPS = sys.argv[1:]
+KIND, ESPACED, MODULE, STEPS = sys.argv[1:]
 X86 = platform.machine() == "x86_64"
 
 # Recorded for each file of ours, so that none is forgotten.
@@ -55,7 +55,7 @@ def check_compiled(path):
 def check_symbols(path, *wanted):
     symbols = readelf("--syms", path)
     for name in wanted:
-        assert re.search(name, symbols), f"{path}: {name} is never called"
+        assert re.search(name, symbols, re.MULTILINE), f"{path}: {name} is never called"
 
 
 def main():
@@ -68,6 +68,8 @@ def main():
     check_symbols(ESPACED, r"__stack_chk_fail", r"__(memcpy|snprintf|vsnprintf|read)_chk")
     check_symbols(MODULE, r"__stack_chk_fail")
     check_symbols(STEPS, r"__stack_chk_fail")
+    if KIND == "cfi":
+        check_symbols(ESPACED, r"\.cfi(_jt)?$")
     if X86:
         code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", MODULE], check=True, capture_output=True,
                               text=True).stdout

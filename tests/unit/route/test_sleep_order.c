@@ -48,9 +48,9 @@ static void stumble(void)
  * puts the Space to sleep again and again, and moves it from one address to another. What may never
  * be seen: a visit at an app that sleeps, and a visit at an address whose run was stopped.
  *
- * ESPACE_FULL=1 in the environment makes it long.
+ * ESPACE_TEST_FULL=1 in the environment makes it long.
  */
-enum { WORKERS = 3, APPS = 2, PAUSE = 4, ROUNDS = 2000, ROUNDS_FULL = 200000 };
+enum { WORKERS = 3, APPS = 2, PAUSE = 4, ROUNDS = 2000, ROUNDS_FULL = 10000 };
 
 struct stage {
 	struct route_table *table;
@@ -156,7 +156,8 @@ static struct route_table *map(const char *path)
 
 static void play(struct stage *stage, struct route *route)
 {
-	int rounds = getenv("ESPACE_FULL") ? ROUNDS_FULL : ROUNDS;
+	const char *full = getenv("ESPACE_TEST_FULL");
+	int rounds = full && *full ? ROUNDS_FULL : ROUNDS;
 	unsigned app = 0;
 	int slept = 0;
 
