@@ -94,7 +94,6 @@ static void add_input(const struct runner_config *config, const char *bridge, co
 		 "from_space; }\n"
 		 "chain from_space {\n"
 		 " ct state established,related accept\n"
-		 " add @connections { ip saddr ct count over " CONNECTIONS_MAX " } " REJECT
 		 " ip daddr %s tcp dport { %u, 53 } accept\n"
 		 " ip daddr %s udp dport 53 accept\n " REJECT "}\n",
 		 bridge, gateway, config->hub_port, gateway);
@@ -113,11 +112,8 @@ static void add_forward(const struct runner_config *config, const char *bridge, 
 		 " oifname \"%s\" drop\n}\n",
 		 bridge, bridge, bridge);
 	str_addf(out, "chain out_space {\n oifname \"%s\" drop\n", bridge);
-	str_addf(out,
-		 " meta nfproto ipv6 " REJECT " ip saddr %s/%d " REJECT
-		 " ct state new add @connections { ip saddr ct count over " CONNECTIONS_MAX
-		 " } " REJECT,
-		 closed, CLOSED_PREFIX);
+	str_addf(out, " meta nfproto ipv6 " REJECT " ip saddr %s/%d " REJECT, closed,
+		 CLOSED_PREFIX);
 	for (const char *const *at = config->allow; at && *at; at++)
 		str_addf(out, " ip daddr %s accept\n", *at);
 	str_add(out, " ip daddr { " NEVER_RANGES " } " REJECT);
@@ -139,14 +135,27 @@ void network_rules(const struct runner_config *config, struct str *out)
 	address_text(dir->network, network);
 	snprintf(table, sizeof(table), "inet espace_%s", dir->instance);
 	str_addf(out, "add table %s\ndelete table %s\ntable %s {\n", table, table, table);
-	str_addf(out, "set connections { type ipv4_addr; flags dynamic; size %d; }\n",
-		 DATADIR_SLOTS);
 	add_input(config, bridge, gateway, out);
 	add_forward(config, bridge, out);
 	str_addf(out,
 		 "chain post { type nat hook postrouting priority srcnat;\n"
 		 " ip saddr %s/%d oifname != \"%s\" masquerade\n}\n}\n",
 		 network, PREFIX, bridge);
+}
+
+/* What bounds the connections of each run: first in the chains that all its packets pass. */
+static void add_counts(const struct datadir *dir, struct str *out)
+{
+	static const char *const chains[] = {"from_space", "out_space"};
+
+	str_addf(out,
+		 "add set inet espace_%s connections { type ipv4_addr; flags dynamic; size %d; }\n",
+		 dir->instance, DATADIR_SLOTS);
+	for (size_t i = 0; i < 2; i++)
+		str_addf(out,
+			 "insert rule inet espace_%s %s ct state new add @connections "
+			 "{ ip saddr ct count over " CONNECTIONS_MAX " } " REJECT,
+			 dir->instance, chains[i]);
 }
 
 /* "10.1.2.3" or "10.1.0.0/16": the setting's file belongs to the hub, which root does not trust. */
@@ -175,17 +184,31 @@ int network_check(const struct runner_config *config, struct err *err)
 	return 0;
 }
 
-static int load_rules(const struct runner_config *config, struct err *err)
+static int run_nft(const struct str *rules, struct err *err)
 {
 	static const char *const argv[] = {"nft", "-f", "-", NULL};
-	owned(str_done) struct str rules = str_new(RULES_MAX_BYTES);
 	owned(str_done) struct str output = str_new(OUTPUT_MAX_BYTES);
+
+	if (str_check(rules, "rules", err) < 0 || proc_run(argv, rules->data, &output, err) < 0)
+		return err_in(err, "network rules");
+	return 0;
+}
+
+static int load_rules(const struct runner_config *config, struct err *err)
+{
+	owned(str_done) struct str rules = str_new(RULES_MAX_BYTES);
+	owned(str_done) struct str counts = str_new(RULES_MAX_BYTES);
+	struct err uncounted = ERR_INIT;
 
 	if (network_check(config, err) < 0)
 		return -1;
 	network_rules(config, &rules);
-	if (str_check(&rules, "rules", err) < 0 || proc_run(argv, rules.data, &output, err) < 0)
-		return err_in(err, "network rules");
+	if (run_nft(&rules, err) < 0)
+		return -1;
+	/* Apart, for a kernel may be without nft_connlimit; all else goes on without that bound. */
+	add_counts(config->dir, &counts);
+	if (run_nft(&counts, &uncounted) < 0)
+		log_warn("runner.connections", "bounded=no error=%s", uncounted.text);
 	return 0;
 }
 

@@ -11,13 +11,26 @@ from apps import plain
 from hub import Hub, fetch
 
 APP = '''
-import errno, http.server, json, socket
+import errno, http.server, json, resource, socket
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.answer("here")
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.answer({address: self.reach(address, port) for address, port in asked})
+        if self.path == "/flood":
+            self.answer(self.flood(*asked[0]))
+        else:
+            self.answer({address: self.reach(address, port) for address, port in asked})
+    def flood(self, address, port):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        held = []
+        for _ in range(6000):
+            try:
+                held.append(socket.create_connection((address, port), timeout=3))
+            except OSError:
+                break
+        return len(held)
     def reach(self, address, port):
         try:
             socket.create_connection((address, port), timeout=3).close()
@@ -36,11 +49,17 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
 '''
 CLOSED = "---\nespace_egress: none\n---\n"
 NO = "EHOSTUNREACH"
+CONNECTIONS = 4096  # network.c
 
 
 def reaches(hub, name, address, port=80):
     body = json.dumps([[address, port]]).encode()
     return fetch(hub.host(name) + "/", "POST", body).json[address]
+
+
+def flood(hub, name, address):
+    """How many connections stay open at once, of many more."""
+    return fetch(hub.host(name) + "/flood", "POST", json.dumps([[address, 80]]).encode()).json
 
 
 def seen(hub, name):
@@ -87,6 +106,8 @@ def choices(layers):
         expect(["ok", "ok", NO, "ok"])
         restart(hub, "--network-egress", "none", "--network-allow", apart.PRIVATE_ADDRESS)
         expect([NO, "ok", NO, "ok"])
+        assert CONNECTIONS - 200 < flood(hub, "free", apart.PRIVATE_ADDRESS) <= CONNECTIONS
+        assert seen(hub, "listed") == shut
     finally:
         hub.remove()
 
