@@ -35,21 +35,17 @@ static const unsigned reach_may[] = {
 	[SCOPE_MANAGE] = MAY_ALL,
 };
 
-int auth_actor(struct store_db *db, const char *token, struct actor *out, struct err *err)
-{
-	owned(store_query_end) struct store_query *q = NULL;
-	struct actor actor = {0};
-	char hash[TOKEN_HASH_ROOM];
+#define FIND_TOKEN                                                                 \
+	"SELECT t.id, t.name, t.role, t.created_ms, a.id, a.hex, a.name, a.admin " \
+	"FROM tokens t JOIN accounts a ON a.id = t.user_id WHERE t.revoked_ms IS NULL AND "
 
-	if (!token_is_valid(token))
-		return err_set(err, ERR_BAD_TOKEN, "this is no token");
-	token_hash(token, hash);
-	q = store_query(db,
-			"SELECT t.id, t.name, t.role, t.created_ms, a.id, a.hex, a.name, a.admin "
-			"FROM tokens t JOIN accounts a ON a.id = t.user_id "
-			"WHERE t.hash = ? AND t.revoked_ms IS NULL");
-	store_bind_text(q, hash);
+/* From a row of FIND_TOKEN, if there is one. */
+static int read_actor(struct store_db *db, struct store_query *q, struct actor *out,
+		      struct err *err)
+{
+	struct actor actor = {0};
 	int found = store_step(q, err);
+
 	if (found < 0)
 		return -1;
 	if (found == 0)
@@ -68,6 +64,30 @@ int auth_actor(struct store_db *db, const char *token, struct actor *out, struct
 		return -1;
 	*out = actor;
 	return 0;
+}
+
+int auth_actor(struct store_db *db, const char *token, struct actor *out, struct err *err)
+{
+	owned(store_query_end) struct store_query *q = NULL;
+	char hash[TOKEN_HASH_ROOM];
+
+	if (!token_is_valid(token))
+		return err_set(err, ERR_BAD_TOKEN, "this is no token");
+	token_hash(token, hash);
+	q = store_query(db, FIND_TOKEN "t.hash = ?");
+	store_bind_text(q, hash);
+	return read_actor(db, q, out, err);
+}
+
+int auth_actor_by_id(struct store_db *db, int64_t user_id, int64_t token_id, struct actor *out,
+		     struct err *err)
+{
+	owned(store_query_end) struct store_query *q =
+		store_query(db, FIND_TOKEN "t.id = ? AND a.id = ?");
+
+	store_bind_int(q, token_id);
+	store_bind_int(q, user_id);
+	return read_actor(db, q, out, err);
 }
 
 /* What the person may do with what belongs to an owner, whatever the token. */

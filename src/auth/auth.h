@@ -32,6 +32,10 @@ struct actor {
 must_check int auth_actor(struct store_db *db, const char *token, struct actor *out,
 			  struct err *err);
 
+/* The same by ids that were kept. Errors: ERR_BAD_TOKEN, also if it is not that user's. */
+must_check int auth_actor_by_id(struct store_db *db, int64_t user_id, int64_t token_id,
+				struct actor *out, struct err *err);
+
 enum auth_right {
 	AUTH_ANYONE, /* no question at all */
 	AUTH_SIGNED_IN,

@@ -2,8 +2,10 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/queue.h>
 
+#include "base/clock.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -20,6 +22,7 @@ struct errand {
 
 struct gate {
 	struct gate_config config;
+	struct secret *key;
 	pthread_t threads[THREADS];
 	unsigned thread_count;
 
@@ -71,11 +74,50 @@ static int admit(const struct gate *gate, const struct ask_visitor *visitor,
 		.slug = visitor->slug,
 		.token = visitor->token,
 		.hub_token = visitor->hub_token,
+		.passes = visitor->passes,
+		.uri = visitor->is_get ? visitor->uri : "", /* by other methods nobody comes in */
+		.now_s = clock_wall_ms() / 1000,
 	};
 
 	if (store_read_begin(gate->config.store, &read, err) < 0)
 		return -1;
-	return admit_visitor(store_read_db(read), &asked, out, err);
+	return admit_visitor(store_read_db(read), &asked, gate->key, out, err);
+}
+
+/* 1: a cookie has been written; 0: the link was used before; -1: failed. */
+static int exchange(const struct gate *gate, const char *from, const struct admit_answer *answer,
+		    char cookie[static PASS_ROOM], struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	int done;
+
+	if (store_tx_begin(gate->config.store, &tx, err) < 0)
+		return -1;
+	done = admit_exchange(store_tx_db(tx), answer, from, gate->key, cookie, err);
+	if (done <= 0)
+		return done;
+	return store_tx_commit(take(tx), err) < 0 ? -1 : 1;
+}
+
+static void fail(struct ask *ask, const struct err *err)
+{
+	log_error("gate.admit", "slug=%s error=%s", ask_visitor(ask)->slug, err->text);
+	ask_answer_page(ask, FRONT_PAGE_UNAVAILABLE);
+}
+
+static void take_link(const struct gate *gate, struct ask *ask, const struct admit_answer *answer)
+{
+	char cookie[PASS_ROOM];
+	struct err err = ERR_INIT;
+	int done = exchange(gate, ask_visitor(ask)->from, answer, cookie, &err);
+
+	if (done < 0)
+		fail(ask, &err);
+	else if (done == 0)
+		ask_answer_page(ask, FRONT_PAGE_SIGN_IN);
+	else
+		ask_answer_grant(ask, cookie);
+	explicit_bzero(cookie, sizeof(cookie));
 }
 
 static void decide(const struct gate *gate, struct ask *ask)
@@ -84,14 +126,21 @@ static void decide(const struct gate *gate, struct ask *ask)
 	struct err err = ERR_INIT;
 
 	if (admit(gate, ask_visitor(ask), &answer, &err) < 0) {
-		log_error("gate.admit", "slug=%s error=%s", ask_visitor(ask)->slug, err.text);
-		ask_answer_page(ask, FRONT_PAGE_UNAVAILABLE);
+		fail(ask, &err);
 		return;
 	}
 	switch (answer.admit) {
-	case ADMIT_PUBLIC:
 	case ADMIT_VISITOR:
+		if (answer.signs) /* an old link: not for the app, nor for the history */
+			ask_answer_grant(ask, "");
+		else
+			let_in(gate, ask, &answer);
+		break;
+	case ADMIT_PUBLIC:
 		let_in(gate, ask, &answer);
+		break;
+	case ADMIT_LINK:
+		take_link(gate, ask, &answer);
 		break;
 	case ADMIT_SIGN_IN:
 		ask_answer_page(ask, FRONT_PAGE_SIGN_IN);
@@ -134,6 +183,7 @@ int gate_start(const struct gate_config *config, struct gate **out, struct err *
 	owned(gate_stop) struct gate *gate = mem_new(struct gate);
 
 	gate->config = *config;
+	gate->key = vault_derive(config->vault, PASS_KEY);
 	gate->lock = (struct lock)LOCK_INIT;
 	pthread_cond_init(&gate->changed, NULL);
 	STAILQ_INIT(&gate->errands);
@@ -165,6 +215,7 @@ void gate_stop(struct gate *gate)
 		ask_answer_page(errand->ask, FRONT_PAGE_UNAVAILABLE);
 		free(errand);
 	}
+	secret_free(gate->key);
 	pthread_cond_destroy(&gate->changed);
 	pthread_mutex_destroy(&gate->lock.mutex);
 	free(gate);

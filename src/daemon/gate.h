@@ -4,6 +4,7 @@
 #include "base/own.h"
 #include "front/ask.h"
 #include "space/loop.h"
+#include "space/vault.h"
 #include "store/store.h"
 
 /*
@@ -17,6 +18,7 @@ struct gate;
 
 struct gate_config {
 	struct store *store;
+	const struct vault *vault; /* has the key of passes */
 	struct space_loop *loop;
 };
 

@@ -197,8 +197,10 @@ static int start_front(struct hub *hub, struct err *err)
 
 	if (spaces < 0)
 		return err_sys(err, "open the folder of logs");
-	if (gate_start(&(struct gate_config){.store = hub->store, .loop = hub->loop}, &hub->gate,
-		       err) < 0)
+	if (gate_start(&(struct gate_config){.store = hub->store,
+					     .vault = hub->vault,
+					     .loop = hub->loop},
+		       &hub->gate, err) < 0)
 		return -1;
 	if (ask_server_start(
 		    &(struct ask_config){.listen_fd = ROLE_FD_ASK,

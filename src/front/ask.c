@@ -47,6 +47,7 @@ struct ask {
 	enum ask_kind kind;
 	bool drops; /* the app must not see the Authorization */
 	enum front_page page;
+	char *grant; /* of FRONT_PAGE_ENTER, or NULL */
 	uint32_t address;
 	uint16_t port;
 	TAILQ_ENTRY(ask) link; /* in `held` or `ready` */
@@ -87,7 +88,8 @@ static void server_release(struct ask_server *server)
 
 static void forget(char *secret)
 {
-	explicit_bzero(secret, strlen(secret));
+	if (secret)
+		explicit_bzero(secret, strlen(secret));
 	free(secret);
 }
 
@@ -107,6 +109,9 @@ static void ask_release(struct ask *ask)
 	free(ask->visitor.uri);
 	forget(ask->visitor.token);
 	forget(ask->visitor.hub_token);
+	forget(ask->visitor.passes);
+	forget(ask->grant);
+	free(ask->visitor.from);
 	free(ask);
 	server_release(server);
 }
@@ -166,6 +171,19 @@ void ask_answer_page(struct ask *ask, enum front_page page)
 
 		if (ask->state != ASK_ANSWERED)
 			settle_page(ask, page);
+	}
+	ask_release(ask);
+}
+
+void ask_answer_grant(struct ask *ask, const char *cookie)
+{
+	{
+		owned(unlock) struct lock *held = lock(&ask->server->lock);
+
+		if (ask->state != ASK_ANSWERED) {
+			ask->grant = mem_text(cookie);
+			settle_page(ask, FRONT_PAGE_ENTER);
+		}
 	}
 	ask_release(ask);
 }
@@ -291,6 +309,8 @@ static void add_answer(struct MHD_Response *response, const struct ask *ask)
 		MHD_add_response_header(response, "X-Espace-Enter", "yes");
 		break;
 	}
+	if (ask->grant)
+		MHD_add_response_header(response, "X-Espace-Grant", ask->grant);
 	if (ask->drops)
 		MHD_add_response_header(response, "X-Espace-Drop", "authorization");
 }
@@ -320,12 +340,16 @@ static char *header_copy(struct MHD_Connection *connection, const char *name)
 static void read_visitor(struct MHD_Connection *connection, struct ask_visitor *out)
 {
 	owned(free) char *question = header_copy(connection, "X-Espace-Question");
+	owned(free) char *method = header_copy(connection, "X-Espace-Method");
 
 	*out = (struct ask_visitor){
 		.slug = header_copy(connection, "X-Espace-Slug"),
 		.uri = header_copy(connection, "X-Espace-Uri"),
 		.token = header_copy(connection, "X-Espace-Token"),
 		.hub_token = header_copy(connection, "X-Espace-Hub-Token"),
+		.passes = header_copy(connection, "X-Espace-Pass"),
+		.from = header_copy(connection, "X-Espace-From"),
+		.is_get = strcmp(method, "GET") == 0,
 		.wants_page = show_is_wanted(connection),
 		.only_may = strcmp(question, "may") == 0,
 	};

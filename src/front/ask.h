@@ -27,6 +27,9 @@ struct ask_visitor {
 	char *uri;       /* path and query, as sent */
 	char *token;     /* of Authorization, or empty; it may be the app's own */
 	char *hub_token; /* of X-HF-Authorization, or empty */
+	char *passes;    /* values of cookies of the hub, with blanks between; or empty */
+	char *from;      /* address */
+	bool is_get;
 	bool wants_page; /* a browser that opens a page */
 	bool only_may;   /* where the Space runs is known: may they enter? */
 };
@@ -45,6 +48,11 @@ void ask_drop_authorization(struct ask *ask);
 void ask_answer_address(struct ask *ask, uint32_t address, uint16_t port); /* host byte order */
 void ask_answer_page(struct ask *ask, enum front_page page);
 void ask_answer_enter(struct ask *ask); /* to `only_may`: yes */
+/*
+ * To who came by a link: the same address without it, and this cookie for the time to come. Empty:
+ * they have one.
+ */
+void ask_answer_grant(struct ask *ask, const char *cookie);
 
 struct ask_server;
 

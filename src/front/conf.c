@@ -28,8 +28,10 @@ static const char template[] =
  * can only remove headers by name.
  */
 static const char *const private_headers[] = {
-	"X-Espace-Slug", "X-Espace-Uri",  "X-Espace-Method", "X-Espace-Host",
-	"X-Espace-To",   "X-Espace-Page", "X-Espace-User",
+	"X-Espace-Slug",   "X-Espace-Uri",       "X-Espace-Method", "X-Espace-Host",
+	"X-Espace-To",     "X-Espace-Page",      "X-Espace-User",   "X-Espace-Question",
+	"X-Espace-Token",  "X-Espace-Hub-Token", "X-Espace-Pass",   "X-Espace-From",
+	"X-Espace-Origin", "X-Espace-Grant",     "X-Espace-Enter",  "X-Espace-Drop",
 };
 
 /* What stands for @NAME@ in the template. */

@@ -73,8 +73,17 @@ static const struct page pages[FRONT_PAGE_COUNT] = {
 			.status = 401,
 			.title = "Who is there?",
 			.text = "There is no Space with this name, or it is private. Who may see "
-				"it gets in by a link from the hub.",
+				"it gets in by a link, which the hub gives for a token: ask it for "
+				"/api/spaces/NAMESPACE/NAME/jwt.",
 			.error = "is no space that everybody can see: send a token of the hub",
+		},
+	[FRONT_PAGE_ENTER] =
+		{
+			.name = "enter",
+			.status = 303,
+			.title = "Welcome",
+			.text = "You are in: go on to the app.",
+			.error = "is open to you: follow the redirect with its cookie",
 		},
 	[FRONT_PAGE_UNAVAILABLE] =
 		{

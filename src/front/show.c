@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "front/enter.h"
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
@@ -43,6 +44,23 @@ static void add_headers(struct MHD_Response *response, enum front_page page, boo
 	}
 }
 
+/* Absolute, or a path such as //host would lead to another one. */
+static void add_enter(struct MHD_Connection *connection, struct MHD_Response *response)
+{
+	const char *origin = header(connection, "X-Espace-Origin");
+	const char *grant = header(connection, "X-Espace-Grant");
+	owned(free) char *path = enter_clean(header(connection, "X-Espace-Uri"));
+	owned(free) char *place = mem_format("%s%s", origin, path);
+
+	MHD_add_response_header(response, "Location", place);
+	MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+	if (*grant) {
+		owned(free) char *cookie = enter_cookie(origin, grant);
+
+		MHD_add_response_header(response, "Set-Cookie", cookie);
+	}
+}
+
 enum MHD_Result show_page(struct MHD_Connection *connection, enum front_page page)
 {
 	const char *slug = header(connection, "X-Espace-Slug");
@@ -60,6 +78,8 @@ enum MHD_Result show_page(struct MHD_Connection *connection, enum front_page pag
 		return MHD_NO;
 	}
 	add_headers(response, page, html);
+	if (page == FRONT_PAGE_ENTER)
+		add_enter(connection, response);
 	result = MHD_queue_response(connection, (unsigned)front_page_status(page), response);
 	MHD_destroy_response(response);
 	return result;

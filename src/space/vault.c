@@ -150,6 +150,19 @@ void vault_free(struct vault *vault)
 	free(vault);
 }
 
+struct secret *vault_derive(const struct vault *vault, const char *use)
+{
+	unsigned char bytes[KEY_BYTES];
+	struct secret *key;
+
+	_Static_assert((int)KEY_BYTES == (int)crypto_kdf_KEYBYTES, "a key to derive others from");
+	assert(strlen(use) == crypto_kdf_CONTEXTBYTES);
+	crypto_kdf_derive_from_key(bytes, sizeof(bytes), 1, use, vault->key);
+	key = secret_new(bytes, sizeof(bytes));
+	sodium_memzero(bytes, sizeof(bytes));
+	return key;
+}
+
 void vault_seal(const struct vault *vault, const char *place, const char *value, void **sealed,
 		size_t *length)
 {

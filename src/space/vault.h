@@ -29,6 +29,9 @@ must_check int vault_open(const char *key_path, struct store *store, struct vaul
 void vault_free(struct vault *vault);
 DEFINE_OWNED(struct vault *, vault_free);
 
+/* Another key of the hub, 32 bytes for the use that eight letters name; for secret_free(). */
+struct secret *vault_derive(const struct vault *vault, const char *use);
+
 /* The longest value of a secret or variable. */
 enum { VAULT_VALUE_MAX = 64 * 1024 };
 

@@ -1,16 +1,19 @@
 """Private Spaces and their visitors: who may read gets in, in every way that clients know, and nobody else."""
 
 import base64
-import http.client
+import concurrent.futures
 import json
 import os
-import signal
 import socket
+import subprocess
+import threading
 import time
+import urllib.error
+import urllib.request
 
 import pytest
 
-from hub import fetch
+from hub import Answer
 
 # Says what reached it; echoes what comes over a WebSocket; sends an event a second.
 APP = '''
@@ -57,6 +60,22 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
 '''
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+def fetch(url, method="GET", body=None, headers=None):
+    """One request; where it leads to is the test's to say."""
+    request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
+    try:
+        with urllib.request.build_opener(Stay).open(request, timeout=60) as answer:
+            return Answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
 
 
 class Space:
@@ -222,7 +241,6 @@ def test_protected_shows_the_app_and_hides_the_code(hidden, tokens):
 
 def test_a_new_version_loses_no_visit(hidden, tokens):
     """Pushed while a visitor calls without a pause: each call is answered, by one or the other."""
-    import threading
     failures, going = [], threading.Event()
 
     def visit_always():
@@ -245,3 +263,108 @@ def test_a_new_version_loses_no_visit(hidden, tokens):
         for each in crowd:
             each.join()
     assert failures == []
+
+
+# Browsers: a link once, then a cookie
+
+class Browser:
+    """What a browser does with a link: it keeps the cookie, and goes where it is sent."""
+
+    def __init__(self, space):
+        self.space, self.cookie = space, None
+
+    def open(self, url, **headers):
+        if self.cookie:
+            headers["Cookie"] = f"theme=dark; {self.cookie}; lang=en"
+        answer = fetch(url, headers={**HTML, **headers})
+        if "Set-Cookie" in answer.headers:
+            self.cookie = answer.headers["Set-Cookie"].split(";")[0]
+        return self.open(answer.headers["Location"]) if answer.status == 303 else answer
+
+
+def link(space, token):
+    answer = space.call("GET", "/jwt", token=token)
+    assert answer.status == 200
+    assert answer.json["url"] == f"{space.host}/?__sign={answer.json['token']}"
+    return answer.json["url"]
+
+
+def test_a_link_lets_a_browser_in_once(hidden, tokens):
+    browser, url = Browser(hidden), link(hidden, tokens["visitor"])
+    first = fetch(url, headers=HTML)
+    assert (first.status, first.headers["Location"]) == (303, hidden.host + "/")
+    assert first.headers["Cache-Control"] == "no-store"
+    cookie = first.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-espace=")
+    assert {"Path=/", "HttpOnly", "Secure", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert fetch(url, headers=HTML).status == 401  # the second one who opens it
+    browser.cookie = cookie.split(";")[0]
+    seen = browser.open(hidden.host + "/a?b=c").json
+    assert seen["path"] == "/a?b=c" and seen["headers"]["cookie"] == "theme=dark; lang=en"
+    # Who is in, and goes back to the link, is let on; the app hears nothing of it.
+    assert browser.open(url + "&x=y").json["path"] == "/?x=y"
+    connection, status = hidden.open("/socket", Cookie=browser.cookie)
+    connection.close()
+    assert status == 101
+
+
+def test_a_link_leads_to_any_page_of_its_space_alone(hidden, tokens):
+    token = link(hidden, tokens["visitor"]).partition("__sign=")[2]
+    assert fetch(hidden.host, "POST", b"", {"Cookie": f"__Host-espace={token}"}).status == 401
+    assert fetch(f"{hidden.host}/?__sign={token}", "HEAD").status == 401  # looks at it, takes nothing
+    answer = fetch(f"{hidden.host}//elsewhere.example/a?b=c&__sign={token}&d", headers=HTML)
+    assert answer.headers["Location"] == f"{hidden.host}//elsewhere.example/a?b=c&d"
+
+
+def test_what_is_no_link_and_no_cookie_lets_nobody_in(hidden, tokens, hub):
+    other = Space(hub, "other")
+    elsewhere = link(other, tokens["author"]).partition("__sign=")[2]
+    good = link(hidden, tokens["visitor"]).partition("__sign=")[2]
+    foreign, mine = Browser(other), Browser(hidden)
+    assert foreign.open(f"{other.host}/?__sign={elsewhere}").status == 200
+    assert mine.open(f"{hidden.host}/?__sign={good}").status == 200
+    value = mine.cookie.partition("=")[2]
+    changed = [value[:i] + ("B" if value[i] == "A" else "A") + value[i + 1:] for i in (0, 14, 50, 107)]
+    tampered = [value[:-1], value + "A", *changed, good, "", "x" * 9000]
+    for bad in [*tampered, foreign.cookie.partition("=")[2]]:
+        assert fetch(hidden.host, headers={"Cookie": f"__Host-espace={bad}"}).status == 401
+        assert fetch(f"{hidden.host}/?__sign={bad}").status == 401
+    # Among others, and twice, the good one still counts; and none of them reaches the app.
+    cookies = f"__Host-espace={tampered[0]}; a=b; __Host-espace={value}; espace-visit=c; __HOST-espace=d"
+    assert fetch(hidden.host, headers={"Cookie": cookies}).json["headers"]["cookie"] == "a=b"
+
+
+def test_a_cookie_ends_with_the_right(hidden, tokens, hub):
+    hub.words("user", "add", "friend")
+    hub.words("org", "member", "acme", "friend:read")
+    token = hub.words("token", "add", "friend", "--name", "door")
+    browser = Browser(hidden)
+    assert browser.open(link(hidden, token)).status == 200
+    hub.words("org", "member", "acme", "friend:none")
+    assert browser.open(hidden.host).status == 404
+    hub.words("org", "member", "acme", "friend:read")
+    assert browser.open(hidden.host).status == 200
+    unused = link(hidden, token)
+    hub.words("token", "revoke", "friend", "door")
+    assert browser.open(hidden.host).status == 401
+    assert fetch(unused).status == 401
+
+
+def test_links_are_used_once_by_two_at_a_time(hidden, tokens):
+    url = link(hidden, tokens["visitor"])
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        statuses = sorted(answer.status for answer in pool.map(lambda _: fetch(url), range(8)))
+    assert statuses == [303] + [401] * 7
+
+
+def test_chromium_gets_in_by_a_link(hidden, tokens, tmp_path):
+    """A real browser takes the cookie on localhost and comes back with it."""
+    def show(url):
+        done = subprocess.run(["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                               f"--user-data-dir={tmp_path}", "--dump-dom", url],
+                              capture_output=True, text=True, timeout=120)
+        return done.stdout
+
+    assert "it is private" in show(hidden.host)
+    first = show(link(hidden, tokens["visitor"]))
+    assert '"path": "/"' in first and "__Host-espace" not in first

@@ -36,6 +36,11 @@ static void take_enter(struct espace_visit *visit, const ngx_str_t *value)
 	visit->admitted = true;
 }
 
+static void take_grant(struct espace_visit *visit, const ngx_str_t *value)
+{
+	visit->grant = *value;
+}
+
 static void take_drop(struct espace_visit *visit, const ngx_str_t *value)
 {
 	visit->drops = true;
@@ -51,6 +56,7 @@ static void take_header(struct espace_visit *visit, const ngx_table_elt_t *heade
 		{ngx_string("X-Espace-To"), take_address},
 		{ngx_string("X-Espace-Page"), take_page},
 		{ngx_string("X-Espace-Drop"), take_drop},
+		{ngx_string("X-Espace-Grant"), take_grant},
 	};
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
@@ -92,6 +98,7 @@ static ngx_int_t ask(struct espace_visit *visit)
 	visit->stage = ESPACE_ASKING;
 	visit->address.sin_port = 0;
 	visit->page.len = 0;
+	visit->grant.len = 0;
 	visit->admitted = false;
 	visit->drops = false;
 	post->handler = answered;

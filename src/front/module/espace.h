@@ -23,12 +23,14 @@
  *   visit.c     one request: its slug, where it goes, its count
  *   session.c   calls that belong together
  *   access.c    the phase handler and the question
+ *   cookie.c    which cookies are the app's, which the hub's
  *   balancer.c  hands the visit's address to proxy_pass
  *   count.c     refuses a request with too many headers, whoever it is for
  *
  * Directives: espace_routes PATH, espace_domain SUFFIX… (http), espace_ask URI (location: its
  * requests are visits), espace_balancer (upstream). Variables: $espace_slug, $espace_page,
- * $espace_question ("may" or "who"), $espace_authorization (what the app gets). The server has a
+ * $espace_question ("may" or "who"), $espace_authorization and $espace_cookie (what the app gets),
+ * $espace_pass (the hub's own cookies), $espace_grant (what the hub answers). The server has a
  * named location @espace_page.
  *
  * Threads: each worker is one. Memory: nginx's request pools only.
@@ -64,6 +66,7 @@ struct espace_visit {
 	bool told;                  /* the address is the hub's answer, not the table's */
 	ngx_str_t question;         /* what to ask the hub */
 	ngx_str_t page;             /* the hub's answer, or empty */
+	ngx_str_t grant;            /* the value of a cookie that goes with the page, or empty */
 	bool admitted;              /* the hub lets the visitor in, also where it is private */
 	bool drops;                 /* the Authorization is for the hub, not for the app */
 };
@@ -102,6 +105,11 @@ bool espace_opens_session(ngx_http_request_t *r);
 bool espace_continues_session(ngx_http_request_t *r);
 
 void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t port);
+
+/* The cookies for the app, and the values of the hub's, with blanks between; empty without memory.
+ */
+ngx_str_t espace_cookies_of_app(ngx_http_request_t *r);
+ngx_str_t espace_passes(ngx_http_request_t *r);
 
 ngx_int_t espace_access(ngx_http_request_t *r);
 /* 431 where a request has more headers than any client sends. */

@@ -74,6 +74,20 @@ static ngx_int_t get_authorization(ngx_http_request_t *r, ngx_http_variable_valu
 	return fill(value, header && visit && !visit->drops ? &header->value : &nothing);
 }
 
+static ngx_int_t get_cookie(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	ngx_str_t cookies = espace_cookies_of_app(r->main);
+
+	return fill(value, &cookies);
+}
+
+static ngx_int_t get_pass(ngx_http_request_t *r, ngx_http_variable_value_t *value, uintptr_t data)
+{
+	ngx_str_t passes = espace_passes(r->main);
+
+	return fill(value, &passes);
+}
+
 static ngx_int_t add_variables(ngx_conf_t *cf)
 {
 	static ngx_http_variable_t variables[] = {
@@ -86,7 +100,12 @@ static ngx_int_t add_variables(ngx_conf_t *cf)
 		{.name = ngx_string("espace_question"),
 		 .get_handler = get_variable,
 		 .data = offsetof(struct espace_visit, question)},
+		{.name = ngx_string("espace_grant"),
+		 .get_handler = get_variable,
+		 .data = offsetof(struct espace_visit, grant)},
 		{.name = ngx_string("espace_authorization"), .get_handler = get_authorization},
+		{.name = ngx_string("espace_cookie"), .get_handler = get_cookie},
+		{.name = ngx_string("espace_pass"), .get_handler = get_pass},
 	};
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {

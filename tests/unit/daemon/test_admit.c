@@ -9,9 +9,12 @@
 
 #include "auth/account.h"
 #include "auth/token.h"
+#include "base/mem.h"
 #include "daemon/admit.h"
 #include "space/space.h"
 #include "world.h"
+
+enum { NOW_S = 1000000 };
 
 static void add_user(struct store_db *db, const char *name, const char *token, const char *scope)
 {
@@ -83,18 +86,64 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct admit_answer look(struct world *world, const char *slug, const char *token,
-				const char *hub_token)
+static struct admit_answer look_at(struct world *world, const struct admit_visitor *visitor)
 {
-	const struct admit_visitor visitor = {.slug = slug, .token = token, .hub_token = hub_token};
+	owned(secret_free) struct secret *key = vault_derive(world->vault, PASS_KEY);
 	struct admit_answer answer = {0};
 	struct store_read *read = NULL;
 	struct err err = ERR_INIT;
 
 	world_ok(store_read_begin(world->store, &read, &err), &err);
-	world_ok(admit_visitor(store_read_db(read), &visitor, &answer, &err), &err);
+	world_ok(admit_visitor(store_read_db(read), visitor, key, &answer, &err), &err);
 	store_read_end(read);
 	return answer;
+}
+
+static struct admit_answer look(struct world *world, const char *slug, const char *token,
+				const char *hub_token)
+{
+	return look_at(world, &(struct admit_visitor){.slug = slug,
+						      .token = token,
+						      .hub_token = hub_token,
+						      .passes = "",
+						      .uri = "/",
+						      .now_s = NOW_S});
+}
+
+/* Whose pass, and to where, as the API makes them. */
+static struct pass pass_of(struct world *world, const char *token, const char *slug)
+{
+	struct store_read *read = NULL;
+	struct actor actor = {0};
+	struct space space = {0};
+	struct err err = ERR_INIT;
+
+	world_ok(store_read_begin(world->store, &read, &err), &err);
+	world_ok(auth_actor(store_read_db(read), token, &actor, &err), &err);
+	assert_int_equal(space_by_slug(store_read_db(read), slug, &space, &err), 1);
+	store_read_end(read);
+	return (struct pass){
+		.repo_id = space.repo_id, .user_id = actor.user_id, .token_id = actor.token_id};
+}
+
+/* A visit with a pass as cookie, among others, or as link. */
+static struct admit_answer look_with(struct world *world, const struct pass *pass,
+				     enum pass_kind kind, int64_t now_s)
+{
+	owned(secret_free) struct secret *key = vault_derive(world->vault, PASS_KEY);
+	owned(free) char *passes = NULL;
+	owned(free) char *uri = NULL;
+	char text[PASS_ROOM];
+
+	pass_write(pass, kind, NOW_S, key, text);
+	passes = mem_format("junk %s", text);
+	uri = mem_format("/a?b=c&__sign=%s", text);
+	return look_at(world, &(struct admit_visitor){.slug = "acme-private",
+						      .token = "",
+						      .hub_token = "",
+						      .passes = kind == PASS_COOKIE ? passes : "",
+						      .uri = kind == PASS_LINK ? uri : "/",
+						      .now_s = now_s});
 }
 
 static void assert_admit(struct admit_answer answer, enum admit admit, bool drops)
@@ -168,6 +217,85 @@ static void a_scope_reaches_as_far_as_it_says(void **state)
 	assert_admit(look(world, "acme-private", "hf_elsewhere", ""), ADMIT_NOTHING, true);
 }
 
+static void a_cookie_admits_until_it_ends(void **state)
+{
+	struct world *world = *state;
+	const struct pass pass = pass_of(world, "hf_reader", "acme-private");
+	int64_t end_s = NOW_S + PASS_COOKIE_S;
+
+	assert_admit(look_with(world, &pass, PASS_COOKIE, end_s - 1), ADMIT_VISITOR, false);
+	assert_admit(look_with(world, &pass, PASS_COOKIE, end_s), ADMIT_SIGN_IN, false);
+	make_member(world, "reader", ACCOUNT_MEMBER_NONE);
+	assert_admit(look_with(world, &pass, PASS_COOKIE, NOW_S), ADMIT_NOTHING, false);
+}
+
+static void a_pass_is_for_its_space_and_ends_with_its_token(void **state)
+{
+	struct world *world = *state;
+	struct pass pass = pass_of(world, "hf_reader", "acme-public");
+	struct store_tx *tx;
+	struct err err = ERR_INIT;
+
+	assert_admit(look_with(world, &pass, PASS_COOKIE, NOW_S), ADMIT_SIGN_IN, false);
+	assert_admit(look_with(world, &pass, PASS_LINK, NOW_S), ADMIT_SIGN_IN, false);
+	pass = pass_of(world, "hf_reader", "acme-private");
+	tx = world_begin(world);
+	world_ok(token_revoke(store_tx_db(tx), pass.token_id, &err), &err);
+	world_commit(tx);
+	assert_admit(look_with(world, &pass, PASS_COOKIE, NOW_S), ADMIT_SIGN_IN, false);
+	assert_admit(look_with(world, &pass, PASS_LINK, NOW_S), ADMIT_SIGN_IN, false);
+}
+
+static int exchange(struct world *world, const struct admit_answer *answer)
+{
+	owned(secret_free) struct secret *key = vault_derive(world->vault, PASS_KEY);
+	struct store_tx *tx = world_begin(world);
+	char cookie[PASS_ROOM];
+	struct err err = ERR_INIT;
+	int done = admit_exchange(store_tx_db(tx), answer, "127.0.0.1", key, cookie, &err);
+
+	world_ok(done, &err);
+	world_commit(tx);
+	return done;
+}
+
+/* Their link is not used up, nor does it hide that they are in. */
+static void who_is_in_needs_no_link(void **state)
+{
+	struct world *world = *state;
+	owned(secret_free) struct secret *key = vault_derive(world->vault, PASS_KEY);
+	const struct pass pass = pass_of(world, "hf_reader", "acme-private");
+	owned(free) char *uri = NULL;
+	struct admit_answer answer;
+	char link[PASS_ROOM];
+
+	pass_write(&pass, PASS_LINK, NOW_S, key, link);
+	uri = mem_format("/?__sign=%s", link);
+	answer = look_at(world, &(struct admit_visitor){.slug = "acme-private",
+							.token = "hf_reader",
+							.hub_token = "",
+							.passes = "",
+							.uri = uri,
+							.now_s = NOW_S});
+	assert_admit(answer, ADMIT_VISITOR, true);
+	assert_true(answer.signs);
+}
+
+static void a_link_is_exchanged_once(void **state)
+{
+	struct world *world = *state;
+	const struct pass pass = pass_of(world, "hf_reader", "acme-private");
+	struct admit_answer answer = look_with(world, &pass, PASS_LINK, NOW_S + PASS_LINK_S - 1);
+
+	assert_admit(answer, ADMIT_LINK, false);
+	assert_string_equal(answer.actor.name, "reader");
+	answer.link.expires_s = INT64_MAX; /* the exchange looks at the clock of today */
+	assert_int_equal(exchange(world, &answer), 1);
+	assert_int_equal(exchange(world, &answer), 0);
+	answer = look_with(world, &pass, PASS_LINK, NOW_S + PASS_LINK_S);
+	assert_admit(answer, ADMIT_SIGN_IN, false);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -177,6 +305,10 @@ int main(void)
 		TEST(strangers_see_no_difference_from_a_name_that_nobody_has),
 		TEST(a_right_that_ends_is_gone_at_the_next_look),
 		TEST(a_scope_reaches_as_far_as_it_says),
+		TEST(a_cookie_admits_until_it_ends),
+		TEST(a_pass_is_for_its_space_and_ends_with_its_token),
+		TEST(who_is_in_needs_no_link),
+		TEST(a_link_is_exchanged_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

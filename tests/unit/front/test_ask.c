@@ -215,6 +215,21 @@ static void who_may_enter_gets_in_without_the_token(void **state)
 	assert_null(strstr(answer, "hf_own"));
 }
 
+static void who_comes_by_a_link_gets_a_cookie(void **state)
+{
+	struct fixture *fixture = *state;
+	owned(free) char *answer = NULL;
+	int fd;
+
+	start(fixture, PATIENCE_MS, PATIENCE_MS);
+	fd = ask_as(fixture, "/ask", "GET", "*/*");
+	sem_wait(&fixture->hub.asked);
+	ask_answer_grant(fixture->hub.kept[0], "value");
+	answer = answer_of(fd);
+	assert_has(answer, "X-Espace-Page: enter\r\n");
+	assert_has(answer, "X-Espace-Grant: value\r\n");
+}
+
 static void held_ones_all_get_the_answer(void **state)
 {
 	struct fixture *fixture = *state;
@@ -333,6 +348,7 @@ int main(void)
 		TEST(a_page_is_named),
 		TEST(tells_who_asks_for_what),
 		TEST(who_may_enter_gets_in_without_the_token),
+		TEST(who_comes_by_a_link_gets_a_cookie),
 		TEST(held_ones_all_get_the_answer),
 		TEST(a_browser_gets_the_page_at_once),
 		TEST(who_waits_too_long_gets_the_page),
