@@ -116,7 +116,9 @@ def wait_back(hub, victim, pid):
     """Until what was killed is there again, in another process, and the hub answers."""
     if victim == "keeper":
         start_keeper(hub)
-    elif victim != "conmon":
+    elif victim == "conmon":  # the app lives on for a moment
+        wait_for("the end of its run", lambda: str(pid) not in [run["conmon"] for run in records(hub).values()])
+    else:
         wait_for(f"another {victim}", lambda: [one for one in candidates(hub, victim) if one != pid])
     wait_for(lambda: f"an answer\n{hub.tail()}", lambda: answers(hub))
 
