@@ -41,17 +41,17 @@ class Merged:
         shutil.rmtree(self.folder)
 
 
-def wait_answer(url, seconds_until_answer, process):
-    try:
-        return seconds_until_answer(url, READY_S)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def start(command, port, seconds_until_answer):
+def start(command, port, seconds_until_answer, end=None):
+    """Seconds to the first answer. `end`: a command that ends what `command` has started."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return wait_answer(f"http://127.0.0.1:{port}/", seconds_until_answer, process)
+    try:
+        return seconds_until_answer(f"http://127.0.0.1:{port}/", READY_S)
+    finally:
+        if end:
+            subprocess.run(end, check=True, stdout=subprocess.DEVNULL)
+        else:
+            process.kill()
+        process.wait()
 
 
 def variables(port):
@@ -76,8 +76,10 @@ def podman(merged, app, seconds_until_answer):
     (merged.root / "bench.py").write_text(with_port(app, port))
     words = [word for name, value in variables(port).items() for word in ("-e", f"{name}={value}")]
     limits = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096"]  # its own need more than some roots may
-    return start(["podman", "run", "--rm", "--network", "host", *limits, *words, "--rootfs", merged.root,
-                  "/opt/venv/bin/python", "/bench.py"], port, seconds_until_answer)
+    name = f"espace-bench-{port}"
+    return start(["podman", "run", "--rm", "--name", name, "--network", "host", *limits, *words, "--rootfs", merged.root,
+                  "/opt/venv/bin/python", "/bench.py"], port, seconds_until_answer,
+                 ["podman", "rm", "--force", "--time", "0", name])
 
 
 def ours(hub, name, files, seconds_until_answer):
