@@ -211,8 +211,14 @@ def parse_options():
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--full", action="store_true")
     size.add_argument("--quick", action="store_true")
+    size.add_argument("--vm", action="store_true")
     parser.add_argument("-k")
     return parser.parse_args()
+
+
+def close(totals):
+    print(f"\n{totals.passed} passed, {totals.failed} failed")
+    return 1 if totals.failed else 0
 
 
 def main():
@@ -222,6 +228,9 @@ def main():
     def do(name, work):
         stage(totals, name, work)
 
+    if options.vm:
+        do("vm", pytest("tests/vm", options, "build"))
+        return close(totals)
     if not options.k:
         do("check-layers", check("scripts/check-layers"))
         do("check-names", check("scripts/check-names"))
@@ -243,8 +252,7 @@ def main():
         if options.full:
             do("e2e, ASan and UBSan", sanitized_e2e(options))
         do("chaos", pytest("tests/chaos", options, "build"))
-    print(f"\n{totals.passed} passed, {totals.failed} failed")
-    return 1 if totals.failed else 0
+    return close(totals)
 
 
 sys.exit(main())
