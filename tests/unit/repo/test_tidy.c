@@ -62,6 +62,7 @@ static void commit_many(struct temp *temp, const char *mark, size_t files)
 		temp_put(change, path, path);
 	}
 	assert_true(temp_commit(change, commit));
+	change_end(change);
 }
 
 static void a_small_repository_is_left_as_it_is(void **state)
@@ -99,6 +100,7 @@ static void large_files_stay_loose(void **state)
 	change = temp_begin(temp);
 	temp_put(change, "large.bin", text);
 	assert_true(temp_commit(change, commit));
+	change_end(change);
 	commit_many(temp, "many", MANY);
 	tidy(temp, 86400);
 	assert_int_equal(count(temp, "packs: "), 1);
@@ -196,6 +198,7 @@ static void an_upload_keeps_all_that_is_there(void **state)
 	assert_true(is_there(temp, &old));
 	temp_put(change, "again.txt", "old");
 	assert_true(temp_commit(change, commit));
+	change_end(change);
 	tidy(temp, 86400);
 	temp_text(temp, "again.txt", "old");
 	check(temp);
