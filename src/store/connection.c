@@ -53,8 +53,8 @@ static enum err_kind kind_of(struct store_db *db, int code)
 		return ERR_BUSY;
 	case SQLITE_FULL:
 		return ERR_FULL;
-	case SQLITE_READONLY:
-		return ERR_DISK;
+	case SQLITE_READONLY: /* or it is a reading that wants to write: a mistake of ours */
+		return sqlite3_db_readonly(db->sqlite, "main") == 1 ? ERR_DISK : ERR_SYSTEM;
 	case SQLITE_IOERR:
 		/* SQLite's own clearing up may have overwritten the errno. */
 		kind = err_kind_of(sqlite3_system_errno(db->sqlite));
