@@ -1,7 +1,6 @@
 """A folder becomes a running Gradio Space, by the clients that people have."""
 
-import itertools
-
+from front import wait_until
 from hub import ROOT, fetch
 
 HELLO = ROOT / "examples" / "hello-gradio"
@@ -112,6 +111,5 @@ from huggingface_hub import HfApi
 HfApi().delete_repo(sys.argv[1], repo_type="space")
 """, f"me/{name}")
     assert hub.call("GET", f"/api/spaces/me/{name}").status == 404
-    for _ in itertools.count():
-        if fetch(host + "/").status == 404:
-            break
+    # As at a name that nobody has had, or a private one.
+    wait_until(lambda: fetch(host + "/").status == 401, "nobody serves its name")
