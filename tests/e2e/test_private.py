@@ -79,11 +79,11 @@ def fetch(url, method="GET", body=None, headers=None):
 
 
 class Space:
-    """A running Space acme/NAME, and visits of it."""
+    """A running Space guild/NAME, and visits of it."""
 
     def __init__(self, hub, name, visibility="private"):
-        self.hub, self.id = hub, f"acme/{name}"
-        body = {"name": name, "organization": "acme", "type": "space", "sdk": "gradio", "visibility": visibility}
+        self.hub, self.id = hub, f"guild/{name}"
+        body = {"name": name, "organization": "guild", "type": "space", "sdk": "gradio", "visibility": visibility}
         assert hub.call("POST", "/api/repos/create", body).status == 200
         lines = [{"key": "header", "value": {"summary": "app"}},
                  {"key": "file", "value": {"path": "app.py", "content": APP, "encoding": "utf-8"}}]
@@ -139,14 +139,14 @@ def for_hub(token):
 
 @pytest.fixture(scope="module")
 def tokens(hub):
-    """Tokens of people of acme by their role, and of a stranger."""
+    """Tokens of people of guild by their role, and of a stranger."""
     roles = {"visitor": "read", "helper": "contributor", "author": "write", "nobody": None}
     for name in roles:
         hub.words("user", "add", name)
     members = [f"--member={name}:{role}" for name, role in roles.items() if role]
-    hub.words("org", "add", "acme", *members)
+    hub.words("org", "add", "guild", *members)
     tokens = {name: hub.words("token", "add", name) for name in roles}
-    fine = {"onlyit": "repo.read:acme/hidden", "all": "repo.write:acme", "other": "repo.read:acme/other"}
+    fine = {"onlyit": "repo.read:guild/hidden", "all": "repo.write:guild", "other": "repo.read:guild/other"}
     for name, scope in fine.items():
         tokens[name] = hub.words("token", "add", "author", "--name", name, f"--scope={scope}")
     tokens["reading"] = hub.words("token", "add", "author", "--role", "read", "--name", "reading")
@@ -177,13 +177,13 @@ def test_an_apps_own_authorization_reaches_it(hidden, tokens):
 
 
 def test_strangers_learn_nothing(hidden, tokens, hub):
-    nowhere = hidden.host.replace("acme-hidden", "acme-nowhere")
+    nowhere = hidden.host.replace("guild-hidden", "guild-nowhere")
     for headers, status in (({}, 401), (HTML, 401), (bearer("hf_nosuchtoken"), 401), ({"Cookie": "a=b"}, 401),
                             (bearer(tokens["nobody"]), 404), (for_hub(tokens["nobody"]), 404),
                             (bearer(tokens["other"]), 404), ({**HTML, **bearer(tokens["nobody"])}, 404)):
         here, there = fetch(hidden.host, headers=headers), fetch(nowhere, headers=headers)
         assert here.status == there.status == status, headers
-        assert here.body.replace(b"acme-hidden", b"") == there.body.replace(b"acme-nowhere", b"")
+        assert here.body.replace(b"guild-hidden", b"") == there.body.replace(b"guild-nowhere", b"")
         names = [sorted(set(answer.headers) - {"Date"}) for answer in (here, there)]
         assert names[0] == names[1]
         assert here.headers["Cache-Control"] == "no-store"
@@ -215,10 +215,10 @@ def test_a_right_that_ends_is_gone_at_once(hidden, tokens, hub):
     hub.words("token", "revoke", "visitor", "short")
     assert hidden.visit(**bearer(short)).status == 401
     hub.words("user", "add", "guest")
-    hub.words("org", "member", "acme", "guest:read")
+    hub.words("org", "member", "guild", "guest:read")
     guest = hub.words("token", "add", "guest")
     assert hidden.visit(**bearer(guest)).status == 200
-    hub.words("org", "member", "acme", "guest:none")
+    hub.words("org", "member", "guild", "guest:none")
     assert hidden.visit(**bearer(guest)).status == 404
 
 
@@ -336,13 +336,13 @@ def test_what_is_no_link_and_no_cookie_lets_nobody_in(hidden, tokens, hub):
 
 def test_a_cookie_ends_with_the_right(hidden, tokens, hub):
     hub.words("user", "add", "friend")
-    hub.words("org", "member", "acme", "friend:read")
+    hub.words("org", "member", "guild", "friend:read")
     token = hub.words("token", "add", "friend", "--name", "door")
     browser = Browser(hidden)
     assert browser.open(link(hidden, token)).status == 200
-    hub.words("org", "member", "acme", "friend:none")
+    hub.words("org", "member", "guild", "friend:none")
     assert browser.open(hidden.host).status == 404
-    hub.words("org", "member", "acme", "friend:read")
+    hub.words("org", "member", "guild", "friend:read")
     assert browser.open(hidden.host).status == 200
     unused = link(hidden, token)
     hub.words("token", "revoke", "friend", "door")
