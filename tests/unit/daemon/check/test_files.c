@@ -126,6 +126,22 @@ static void the_disk_of_a_space_is_roots(void **state)
 	assert_string_equal(look(place), "");
 }
 
+/* After an edit by hand; who runs this may be root or not. */
+static void roots_settings_are_right_where_the_hub_can_read_them(void **state)
+{
+	struct place *place = *state;
+	struct err err = ERR_INIT;
+
+	place->dir.owner = getuid() + 1;
+	assert_int_equal(file_write(place->dir.fd, "espace.conf", "x", 1, 0600, &err), 0);
+	assert_non_null(strstr(look(place), "problem: espace.conf: owner "));
+	checking_end(&place->checking);
+	checking_begin(&place->checking);
+	place->checking.checkup.dir = &place->dir;
+	assert_int_equal(fchmodat(place->dir.fd, "espace.conf", 0644, 0), 0);
+	assert_int_equal(!strstr(look(place), "espace.conf"), getuid() == 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -136,6 +152,7 @@ int main(void)
 		CASE(a_file_deep_inside_is_found),
 		CASE(a_file_with_other_names_is_not_given_away),
 		CASE(the_disk_of_a_space_is_roots),
+		CASE(roots_settings_are_right_where_the_hub_can_read_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
