@@ -4,8 +4,10 @@ import http.client
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
+import tempfile
 import time
 
 HERE = pathlib.Path(__file__).parent
@@ -35,7 +37,9 @@ class Machine:
         self.kernel, self.initrd = image.make()
         self.swap = image.VM / "swap.img"
         self.hub_port, self.door_port = free_port(), free_port()
+        self.monitor = pathlib.Path(tempfile.mkdtemp(prefix="espace-vm-")) / "monitor"
         self.process = None
+        self.boot_id = ""
 
     def start(self):
         for name, (options, limit_s) in ACCELERATORS.items():
@@ -59,19 +63,38 @@ class Machine:
              "-kernel", self.kernel, "-initrd", self.initrd, "-append", KERNEL, "-serial", f"file:{CONSOLE}",
              "-drive", f"file={image.DISK},format=raw,if=virtio,snapshot=on",
              "-drive", f"file={self.swap},format=raw,if=virtio",
-             "-nic", f"user,model=virtio-net-pci,restrict=on,{forward}"],
+             "-nic", f"user,model=virtio-net-pci,restrict=on,{forward}",
+             "-qmp", f"unix:{self.monitor},server=on,wait=off"],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def wait_boot(self, limit_s):
-        """Wait until the system answers. False: it does not."""
+        """Wait until a system answers that is not the one before. False: it does not."""
         end = time.monotonic() + limit_s
         while time.monotonic() < end and self.process.poll() is None:
             try:
-                self.run("true", timeout=10)
-                return True
+                boot_id = self.read("/proc/sys/kernel/random/boot_id", timeout=10)
             except (OSError, http.client.HTTPException):
-                time.sleep(POLL_S)
+                boot_id = self.boot_id
+            if boot_id != self.boot_id:
+                self.boot_id = boot_id
+                return True
+            time.sleep(POLL_S)
         return False
+
+    def cut_power(self):
+        """What the guest has not written to its disk is gone."""
+        self.command("system_reset")
+        assert self.wait_boot(ACCELERATORS["emulation"][1]), f"the guest does not come back:\n{self.console()}"
+
+    def command(self, name):
+        with socket.socket(socket.AF_UNIX) as monitor:
+            monitor.connect(str(self.monitor))
+            with monitor.makefile("rw") as lines:
+                lines.readline()  # its greeting
+                for word in ("qmp_capabilities", name):
+                    print(json.dumps({"execute": word}), file=lines, flush=True)
+                    while "return" not in lines.readline():
+                        pass  # events
 
     def end(self):
         if not self.process:
@@ -85,6 +108,8 @@ class Machine:
     def remove(self):
         self.end()
         self.swap.unlink(missing_ok=True)
+        self.monitor.unlink(missing_ok=True)
+        self.monitor.parent.rmdir()
 
     def console(self):
         return CONSOLE.read_text(errors="replace")[-4000:]
