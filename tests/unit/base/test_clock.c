@@ -1,6 +1,8 @@
 #include "test.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 
@@ -31,6 +33,20 @@ static void years_have_four_digits(void **state)
 	assert_string_equal(clock_stamp(INT64_MIN, out), "0000-01-01T00:00:00.000Z");
 }
 
+static void every_day_has_its_date(void **state)
+{
+	static const int64_t day_s = 24 * 60 * 60;
+	char out[CLOCK_STAMP_MAX], wanted[64];
+	struct tm tm;
+
+	for (time_t s = -62167219200; s < 253402300800; s += day_s) {
+		gmtime_r(&s, &tm);
+		snprintf(wanted, sizeof(wanted), "%04d-%02d-%02dT00:00:00.000Z", tm.tm_year + 1900,
+			 tm.tm_mon + 1, tm.tm_mday);
+		assert_string_equal(clock_stamp(s * 1000, out), wanted);
+	}
+}
+
 static void clocks_run_forward(void **state)
 {
 	int64_t mono = clock_mono_ms();
@@ -45,6 +61,7 @@ int main(void)
 		cmocka_unit_test(stamps_have_the_one_form),
 		cmocka_unit_test(stamps_before_1970_round_down),
 		cmocka_unit_test(years_have_four_digits),
+		cmocka_unit_test(every_day_has_its_date),
 		cmocka_unit_test(clocks_run_forward),
 	};
 
