@@ -81,7 +81,7 @@ static void codes_of_sqlite_become_kinds(void **state)
 		{SQLITE_BUSY_SNAPSHOT, ERR_BUSY},
 		{SQLITE_FULL, ERR_FULL},
 		{SQLITE_IOERR_READ, ERR_DISK},
-		{SQLITE_READONLY, ERR_DISK},
+		{SQLITE_READONLY, ERR_SYSTEM}, /* the file may be written, so it is our mistake */
 		{SQLITE_CORRUPT, ERR_SYSTEM},
 	};
 
