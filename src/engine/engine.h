@@ -60,6 +60,9 @@ struct engine_spec {
 	size_t layer_count;
 	const char *const *argv; /* NULL-terminated; argv[0] is a path inside of the container */
 	const char *const *env;  /* NULL-terminated NAME=value; may hold secrets */
+	/* ENGINE_APP: env from here on is also ~/.streamlit/secrets.toml; 0: there is no such file.
+	 */
+	size_t secrets_from;
 	const char *cwd;
 	uint16_t port; /* where the app listens; 0 for a build */
 	bool closed;   /* it may reach nothing outside but the hub */

@@ -90,6 +90,7 @@ void request_add_spec(struct str *message, const struct engine_spec *spec)
 		request_add_text(message, REQUEST_TAG_ARGV, spec->argv[i]);
 	for (size_t i = 0; spec->env && spec->env[i]; i++)
 		request_add_text(message, REQUEST_TAG_ENV, spec->env[i]);
+	request_add_number(message, REQUEST_TAG_SECRETS, spec->secrets_from);
 	request_add_text(message, REQUEST_TAG_CWD, spec->cwd);
 	request_add_number(message, REQUEST_TAG_PORT, spec->port);
 	request_add_number(message, REQUEST_TAG_CLOSED, spec->closed);
@@ -316,10 +317,12 @@ int request_get_spec(const struct request *request, struct request_spec *out, st
 	uint64_t kind;
 	uint64_t port;
 	uint64_t closed;
+	uint64_t secrets;
 
 	if (bounded(request, REQUEST_TAG_KIND, ENGINE_BUILD, &kind, err) < 0 ||
 	    bounded(request, REQUEST_TAG_PORT, UINT16_MAX, &port, err) < 0 ||
 	    bounded(request, REQUEST_TAG_CLOSED, 1, &closed, err) < 0 ||
+	    bounded(request, REQUEST_TAG_SECRETS, REQUEST_ENV_MAX, &secrets, err) < 0 ||
 	    copy_text(request, REQUEST_TAG_KEY, spec->key, sizeof(spec->key), err) < 0 ||
 	    copy_text(request, REQUEST_TAG_SPACE, spec->space, sizeof(spec->space), err) < 0 ||
 	    get_limits(request, &spec->limits, err) < 0 || get_lists(request, &got, err) < 0)
@@ -327,6 +330,7 @@ int request_get_spec(const struct request *request, struct request_spec *out, st
 	spec->kind = (enum engine_kind)kind;
 	spec->port = (uint16_t)port;
 	spec->closed = closed == 1;
+	spec->secrets_from = (size_t)secrets;
 	spec->log = request_text(request, REQUEST_TAG_LOG);
 	spec->cwd = request_text(request, REQUEST_TAG_CWD);
 	spec->result = request_text(request, REQUEST_TAG_RESULT);

@@ -77,7 +77,8 @@ enum request_tag {
 	REQUEST_TAG_REASON,
 	REQUEST_TAG_ERROR, /* number: enum err_kind */
 	REQUEST_TAG_TEXT,
-	REQUEST_TAG_CLOSED, /* number: 0 or 1 */
+	REQUEST_TAG_CLOSED,  /* number: 0 or 1 */
+	REQUEST_TAG_SECRETS, /* number: where secrets begin in env */
 	REQUEST_TAG_COUNT
 };
 

@@ -7,12 +7,15 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/request.h"
 #include "runner/cgroup.h"
+#include "runner/toml.h"
 
 enum {
 	APP_USER = 1000,
@@ -127,6 +130,13 @@ static const struct mount_row app_mounts[] = {
 	{"/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777", "size=1g", "nr_inodes=256k"}},
 };
 
+static const struct mount_row secrets_mounts[] = {
+	{"/home/user/.streamlit/secrets.toml",
+	 "bind",
+	 "secrets.toml",
+	 {"bind", "ro", "nosuid", "nodev", "noexec"}},
+};
+
 static const struct mount_row build_mounts[] = {
 	{"/build", "bind", "build", {"bind", "rw", "nosuid", "nodev"}},
 	{"/in", "bind", "in", {"bind", "ro", "nosuid", "nodev"}},
@@ -160,6 +170,8 @@ static json_t *mounts(const struct datadir *dir, const struct engine_spec *spec)
 		add_mounts(list, app_mounts, COUNT(app_mounts), bundle);
 	else
 		add_mounts(list, build_mounts, COUNT(build_mounts), bundle);
+	if (spec->secrets_from > 0)
+		add_mounts(list, secrets_mounts, COUNT(secrets_mounts), bundle);
 	return list;
 }
 
@@ -271,6 +283,24 @@ static int write_etc(const struct datadir *dir, const struct engine_spec *spec, 
 	return write_file(dir, spec->key, "resolv.conf", resolver, 0644, err);
 }
 
+/* For the app's user alone, whose id outside is the slot's. */
+static int write_secrets(const struct datadir *dir, const struct engine_spec *spec, unsigned slot,
+			 struct err *err)
+{
+	owned(str_done) struct str text = str_new_wiping((size_t)TOML_GROWTH_MAX * REQUEST_MAX);
+	owned(free) char *path = datadir_path(dir, "run/bundles/%s/secrets.toml", spec->key);
+	uid_t user = datadir_ids(dir, slot) + APP_USER;
+
+	if (spec->secrets_from == 0)
+		return 0;
+	for (const char *const *at = spec->env + spec->secrets_from; *at; at++)
+		toml_add(&text, *at);
+	if (str_check(&text, "secrets.toml", err) < 0 ||
+	    write_file(dir, spec->key, "secrets.toml", text.data, 0400, err) < 0)
+		return -1;
+	return chown(path, user, user) < 0 ? err_sys(err, "give secrets.toml away") : 0;
+}
+
 int bundle_write(const struct runner_config *config, const struct engine_spec *spec, unsigned slot,
 		 const json_t *seccomp, struct err *err)
 {
@@ -282,5 +312,7 @@ int bundle_write(const struct runner_config *config, const struct engine_spec *s
 		return err_set(err, ERR_INVALID, "a text of run %s is not UTF-8", spec->key);
 	result = write_file(config->dir, spec->key, "config.json", text, 0600, err);
 	explicit_bzero(text, strlen(text));
-	return result < 0 ? -1 : write_etc(config->dir, spec, slot, err);
+	if (result < 0 || write_secrets(config->dir, spec, slot, err) < 0)
+		return -1;
+	return write_etc(config->dir, spec, slot, err);
 }

@@ -8,8 +8,9 @@
 #include "runner/runner.h"
 
 /*
- * The bundle of a run, run/bundles/KEY: runc's config.json and the three files of /etc that are a
- * run's own. It lies on tmpfs and is root's alone, since the environment may hold secrets.
+ * The bundle of a run, run/bundles/KEY: runc's config.json, the three files of /etc that are a
+ * run's own, and the secrets of a Streamlit app as the file that it reads. It lies on tmpfs and is
+ * root's alone, since the environment may hold secrets.
  */
 
 /* Write it. The folder is there already (runner/record.h). */

@@ -155,6 +155,15 @@ static int check_layers(const struct engine_spec *spec, struct err *err)
 	return 0;
 }
 
+static size_t variables(const struct engine_spec *spec)
+{
+	size_t count = 0;
+
+	while (spec->env && spec->env[count])
+		count++;
+	return count;
+}
+
 static int check_app(const struct engine_spec *spec, struct err *err)
 {
 	if (!is_app_key(spec->key))
@@ -163,6 +172,8 @@ static int check_app(const struct engine_spec *spec, struct err *err)
 		return err_set(err, ERR_INVALID, "an app needs a port");
 	if (spec->result || spec->cache)
 		return err_set(err, ERR_INVALID, "an app makes no layer");
+	if (spec->secrets_from > variables(spec))
+		return err_set(err, ERR_INVALID, "the secrets begin behind the environment");
 	return 0;
 }
 
@@ -174,6 +185,8 @@ static int check_build(const struct engine_spec *spec, struct err *err)
 		return err_set(err, ERR_INVALID, "the name of the result is malformed");
 	if (!spec->cache || (strcmp(spec->cache, "shared") != 0 && !hex_is(spec->cache, ID_LENGTH)))
 		return err_set(err, ERR_INVALID, "the name of the cache is malformed");
+	if (spec->secrets_from > 0)
+		return err_set(err, ERR_INVALID, "a build has no secrets");
 	return 0;
 }
 

@@ -32,6 +32,7 @@ struct mounts {
 	uint32_t ids; /* first user id of the slot */
 	struct upper upper;
 	char *own_output; /* of an owner's build, "out-KEY" on the disk image; NULL for others */
+	bool has_secrets; /* a file in a folder of the app's home, which other programs may share */
 	struct place places[PLACES_MAX];
 	size_t place_count;
 };
@@ -202,6 +203,7 @@ int mounts_new(const struct runner_config *config, const struct engine_spec *spe
 	mounts->upper = UPPER_INIT;
 	mounts->bundle = datadir_path(dir, "run/bundles/%s", spec->key);
 	mounts->ids = datadir_ids(dir, slot);
+	mounts->has_secrets = spec->secrets_from > 0;
 	if (add_layer(mounts, dir, base, err) < 0)
 		return -1;
 	for (size_t i = 0; i < spec->layer_count; i++)
@@ -263,11 +265,21 @@ static int make_own_build(const struct mounts *mounts, struct err *err)
 	return 0;
 }
 
+/* On the empty disk image, where no layer could have put a link. runc would make them root's. */
+static int make_secrets_folder(const struct mounts *mounts, struct err *err)
+{
+	if (make_folder(mounts, "upper/u/home", 0, err) < 0 ||
+	    make_folder(mounts, "upper/u/home/user", APP_USER, err) < 0)
+		return -1;
+	return make_folder(mounts, "upper/u/home/user/.streamlit", APP_USER, err);
+}
+
 static int make_upper(const struct mounts *mounts, struct err *err)
 {
 	if (upper_mount(&mounts->upper, "upper", err) < 0 ||
 	    make_folder(mounts, "upper/u", 0, err) < 0 ||
-	    make_folder(mounts, "upper/w", 0, err) < 0)
+	    make_folder(mounts, "upper/w", 0, err) < 0 ||
+	    (mounts->has_secrets && make_secrets_folder(mounts, err) < 0))
 		return -1;
 	return mounts->own_output ? make_own_build(mounts, err) : 0;
 }

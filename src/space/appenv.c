@@ -58,16 +58,25 @@ static char *join(const char *name, const char *value)
 	return var;
 }
 
+static void take_out(struct appenv *env, const char *name)
+{
+	for (size_t i = 0; i < env->count; i++) {
+		if (!has_name(env->vars[i], name))
+			continue;
+		drop(env->vars[i]);
+		env->count--;
+		env->secrets_from -= i < env->secrets_from;
+		memmove(env->vars + i, env->vars + i + 1, (env->count - i) * sizeof(*env->vars));
+		return;
+	}
+}
+
+/* At the end, also where it takes the place of another one: there the secrets are. */
 static void put(struct appenv *env, const char *name, const char *value)
 {
 	char *var = join(name, value);
 
-	for (size_t i = 0; i < env->count; i++)
-		if (has_name(env->vars[i], name)) {
-			drop(env->vars[i]);
-			env->vars[i] = var;
-			return;
-		}
+	take_out(env, name);
 	env->vars = mem_grow(env->vars, env->count + 2, sizeof(*env->vars));
 	env->vars[env->count++] = var;
 	env->vars[env->count] = NULL;
@@ -117,8 +126,10 @@ int appenv_make(struct store_db *db, const struct vault *vault, const struct spa
 	put_number(&env, "STREAMLIT_SERVER_PORT", space->plan.app_port, "");
 	put(&env, "HF_ENDPOINT", facts->hub_url);
 	put_space(&env, space, facts->host);
-	if (keys_each(&keys, KEYS_VARIABLE, put_users, &env, err) < 0 ||
-	    keys_each(&keys, KEYS_SECRET, put_users, &env, err) < 0)
+	if (keys_each(&keys, KEYS_VARIABLE, put_users, &env, err) < 0)
+		return -1;
+	env.secrets_from = env.count;
+	if (keys_each(&keys, KEYS_SECRET, put_users, &env, err) < 0)
 		return -1;
 	*out = env;
 	env = APPENV_INIT;

@@ -18,6 +18,7 @@
 struct appenv {
 	char **vars; /* NAME=value, NULL-terminated */
 	size_t count;
+	size_t secrets_from; /* the Space's secrets are the last ones, from this one on */
 };
 
 #define APPENV_INIT ((struct appenv){0})

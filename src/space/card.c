@@ -317,10 +317,13 @@ static int get_word(const json_t *data, const char *key, char *out, size_t room,
 
 static int get_port(const json_t *data, uint16_t *out, struct err *err)
 {
-	int64_t port = *out;
+	const int64_t unstated = INT64_MIN;
+	int64_t port = unstated;
 
 	if (json_get_int(data, "app_port", &port, err) < 0)
 		return err_in(err, "README.md");
+	if (port == unstated)
+		return 0;
 	if (port < 1 || port > UINT16_MAX)
 		return err_set(err, ERR_INVALID, "README.md: app_port must be from 1 to 65535");
 	*out = (uint16_t)port;
@@ -437,4 +440,9 @@ bool card_sdk_is_known(const char *sdk)
 		if (strcmp(sdk, sdks[i]) == 0)
 			return true;
 	return false;
+}
+
+uint16_t card_port(const char *sdk)
+{
+	return strcmp(sdk, "streamlit") == 0 ? CARD_PORT_STREAMLIT : CARD_PORT_DEFAULT;
 }

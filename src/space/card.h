@@ -28,7 +28,7 @@ enum {
 };
 
 /* A Space listens here, if the card does not say otherwise. */
-enum { CARD_PORT_DEFAULT = 7860 };
+enum { CARD_PORT_DEFAULT = 7860, CARD_PORT_STREAMLIT = 8501 };
 
 /* How long an app may take from its start to its first answer. */
 enum { CARD_STARTUP_DEFAULT_S = 30 * 60, CARD_STARTUP_MAX_S = 24 * 60 * 60 };
@@ -40,14 +40,14 @@ struct card {
 	char app_file[NAME_PATH_MAX + 1];    /* "app.py" by default */
 	char title[CARD_TITLE_ROOM];
 	char suggested_hardware[CARD_WORD_ROOM];
-	uint16_t app_port;
+	uint16_t app_port; /* 0 where it is not stated: card_port() */
 	int64_t startup_s;
 	bool hf_oauth;
 	bool closed;  /* `espace_egress: none`, a key of ours: the app calls nothing outside */
 	json_t *data; /* the whole front matter, an object */
 };
 
-#define CARD_INIT ((struct card){.app_port = CARD_PORT_DEFAULT})
+#define CARD_INIT ((struct card){0})
 
 /*
  * Read the card of a README. No front matter is an empty card, with the defaults.
@@ -68,3 +68,6 @@ must_check int card_data(const char *text, size_t length, json_t **out, struct e
 
 /* gradio, streamlit, docker or static. */
 bool card_sdk_is_known(const char *sdk);
+
+/* Where an app of this SDK listens by default. */
+uint16_t card_port(const char *sdk);

@@ -118,7 +118,7 @@ static void plan_from_card(struct reading *reading, const struct card *card, con
 	plan->factory = reading->space.factory_nonce;
 	snprintf(plan->sdk, sizeof(plan->sdk), "%s", sdk);
 	memcpy(plan->app_file, card->app_file, sizeof(plan->app_file));
-	plan->app_port = card->app_port;
+	plan->app_port = card->app_port ? card->app_port : card_port(sdk);
 	memcpy(plan->title, card->title, sizeof(plan->title));
 	plan->startup_s = card->startup_s;
 	plan->closed = card->closed;

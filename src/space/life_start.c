@@ -11,13 +11,15 @@
 #include "space/appenv.h"
 #include "space/life.h"
 
+static const char streamlit[] = "streamlit";
+
 /* What starts an app of each SDK; "@" stands for its file. The rest is told by environment. */
 static const struct {
 	const char *sdk;
 	const char *argv[8];
 } commands[] = {
 	{"gradio", {"/opt/venv/bin/python", "@", NULL}},
-	{"streamlit", {"/opt/venv/bin/python", "-m", "streamlit", "run", "@", NULL}},
+	{streamlit, {"/opt/venv/bin/python", "-m", "streamlit", "run", "@", NULL}},
 };
 
 /* Where the repository lies inside of the container. */
@@ -87,6 +89,8 @@ static int submit(struct life *life, const struct space *space, const struct run
 	if (make_env(life, space, &spec.limits, &env, err) < 0)
 		return -1;
 	spec.env = (const char *const *)env.vars;
+	if (strcmp(space->plan.sdk, streamlit) == 0)
+		spec.secrets_from = env.secrets_from;
 	fill_argv(&space->plan, argv);
 	app_layer_name(space->hex, row->commit, app);
 	snprintf(log, sizeof(log), "run-%lld.log", (long long)row->log);

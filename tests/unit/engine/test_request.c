@@ -27,6 +27,7 @@ static struct engine_spec make_spec(void)
 		.cwd = "/build",
 		.port = 7860,
 		.closed = true,
+		.secrets_from = 1,
 		.limits = {1500, UINT64_C(1) << 40, 64, 99},
 		.result = "env-0123456789abcdef",
 		.cache = "shared",
@@ -71,6 +72,7 @@ static void a_spec_comes_through_whole(void **state)
 	assert_string_equal(spec->space, "0123456789abcdef01234567");
 	assert_string_equal(spec->log, "build-7.log");
 	assert_true(spec->closed);
+	assert_int_equal(spec->secrets_from, 1);
 	assert_int_equal(spec->layer_count, 2);
 	assert_string_equal(spec->layers[0], "env-a");
 	assert_string_equal(spec->layers[1], "app-b");

@@ -74,6 +74,21 @@ static void an_app_and_a_build_pass(void **state)
 	assert_good(&spec);
 }
 
+static void secrets_are_part_of_an_apps_environment(void **state)
+{
+	struct engine_spec spec = app();
+
+	spec.secrets_from = 2; /* none, and an empty file */
+	assert_good(&spec);
+	spec.secrets_from = 3;
+	assert_bad(&spec);
+	spec.env = NULL;
+	assert_bad(&spec);
+	spec = build();
+	spec.secrets_from = 1;
+	assert_bad(&spec);
+}
+
 static void keys_have_a_fixed_form(void **state)
 {
 	static const char *const good[] = {ID "-1", ID "-1-2", "env-0123456789abcdef",
@@ -232,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_app_and_a_build_pass),
+		cmocka_unit_test(secrets_are_part_of_an_apps_environment),
 		cmocka_unit_test(keys_have_a_fixed_form),
 		cmocka_unit_test(an_app_has_no_key_of_a_build),
 		cmocka_unit_test(layers_are_names),

@@ -96,6 +96,38 @@ static void lets_the_author_win_except_over_the_names_of_the_platform(void **sta
 	assert_string_equal(value_of(&env, "SPACE_ID"), "me/x");
 }
 
+static bool is_secret(const struct appenv *env, const char *variable)
+{
+	for (size_t i = env->secrets_from; i < env->count; i++)
+		if (strcmp(env->vars[i], variable) == 0)
+			return true;
+	return false;
+}
+
+static void keeps_secrets_apart_behind_all_others(void **state)
+{
+	struct world *world = *state;
+	struct repo repo = world_space(world, "x");
+	owned(appenv_done) struct appenv none = make(world, &repo);
+	struct store_tx *tx = world_begin(world);
+	const struct keys keys = {store_tx_db(tx), repo.id, world->vault};
+	struct err err = ERR_INIT;
+	owned(appenv_done) struct appenv env = APPENV_INIT;
+
+	world_ok(keys_set(&keys, KEYS_SECRET, &(struct keys_entry){"A", "1", NULL}, &err), &err);
+	/* It takes the place of one of the platform. */
+	world_ok(keys_set(&keys, KEYS_SECRET, &(struct keys_entry){"LANG", "C", NULL}, &err), &err);
+	world_ok(keys_set(&keys, KEYS_VARIABLE, &(struct keys_entry){"B", "2", NULL}, &err), &err);
+	world_commit(tx);
+	env = make(world, &repo);
+	assert_int_equal(none.secrets_from, none.count);
+	assert_int_equal(env.count - env.secrets_from, 2);
+	assert_true(is_secret(&env, "A=1") && is_secret(&env, "LANG=C"));
+	assert_string_equal(value_of(&env, "LANG"), "C");
+	assert_string_equal(value_of(&env, "B"), "2");
+	assert_null(env.vars[env.count]);
+}
+
 static void writes_no_port_where_it_is_the_usual_one(void **state)
 {
 	owned(free) char *usual = appenv_host("me-x", "example.org", 80);
@@ -111,6 +143,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(tells_an_app_where_it_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			lets_the_author_win_except_over_the_names_of_the_platform, setup, teardown),
+		cmocka_unit_test_setup_teardown(keeps_secrets_apart_behind_all_others, setup,
+						teardown),
 		cmocka_unit_test(writes_no_port_where_it_is_the_usual_one),
 	};
 

@@ -71,10 +71,17 @@ static void has_defaults(void **state)
 		assert_string_equal(card.sdk, "");
 		assert_string_equal(card.sdk_version, "");
 		assert_string_equal(card.app_file, "app.py");
-		assert_int_equal(card.app_port, 7860);
+		assert_int_equal(card.app_port, 0);
 		assert_int_equal(card.startup_s, 1800);
 		assert_true(json_is_object(card.data));
 	}
+}
+
+static void an_app_that_states_no_port_has_that_of_its_sdk(void **state)
+{
+	assert_int_equal(card_port("gradio"), 7860);
+	assert_int_equal(card_port("streamlit"), 8501);
+	assert_int_equal(card_port(""), 7860);
 }
 
 static void bears_what_editors_do(void **state)
@@ -176,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_usual_card),
 		cmocka_unit_test(has_defaults),
+		cmocka_unit_test(an_app_that_states_no_port_has_that_of_its_sdk),
 		cmocka_unit_test(bears_what_editors_do),
 		cmocka_unit_test(keeps_what_is_quoted_as_text),
 		cmocka_unit_test(refuses_hostile_yaml),
