@@ -24,6 +24,8 @@ SANITIZER_ENV = {
 
 # What the sanitized hub goes through, some five minutes: people and their tokens, commits, files, builds, runs.
 SANITIZED_E2E = ["test_people.py", "test_files.py", "test_first_light.py"]
+# What goes through the most pointers to functions: routes, handlers, bodies that stream; and what is hostile.
+CFI_WIRE = ["a2-create.wire", "b2-commit.wire", "b8-branches.wire", "a10-wishes.wire", "test_hostile.py"]
 SHARED_TOOLS = ["uv", "test-base", ".venv-client-0.20.3", ".venv-client-2.4.0"]
 
 
@@ -243,6 +245,8 @@ def main():
         do("unit, ASan and UBSan", sanitized("asan", options))
     if options.full:
         do("unit, TSan", sanitized("tsan", options))
+        do("unit, CFI", sanitized("cfi", options))
+        do("wire, CFI", pytest("tests/wire", options, "build-cfi", CFI_WIRE))
         if not options.k:
             do("fuzz", fuzz_rounds)
     if not options.quick:
