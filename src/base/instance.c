@@ -139,7 +139,7 @@ static bool read_entry(int registry, const char *id, struct instance *out, struc
 	owned(str_done) struct str path = str_new(PATH_MAX);
 	struct err err = ERR_INIT;
 
-	if (!hex_is(id, INSTANCE_ROOM - 1) || file_read(registry, id, &path, &err) < 0)
+	if (file_read(registry, id, &path, &err) < 0)
 		return false;
 
 	owned(close) int fd = open(path.data, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -169,8 +169,12 @@ static int read_others(int registry, struct others *others, struct err *err)
 		struct instance other;
 		struct stat where;
 
-		if (!read_entry(registry, entry->d_name, &other, &where))
+		if (!hex_is(entry->d_name, INSTANCE_ROOM - 1))
+			continue; /* not of ours */
+		if (!read_entry(registry, entry->d_name, &other, &where)) {
+			unlinkat(registry, entry->d_name, 0);
 			continue;
+		}
 		if (where.st_dev == others->self->st_dev && where.st_ino == others->self->st_ino)
 			continue;
 		others->blocks[other.block] = true;

@@ -12,7 +12,7 @@
  *
  * `DIR/instance` records it as text; /run/espace holds one small file for each instance that was
  * claimed since the machine started, named by its id, with the path of its data directory. Entries
- * whose directory is gone or has another id are stale and make no difference.
+ * whose directory is gone or has another id are stale: the next claim removes them.
  */
 struct instance {
 	char id[INSTANCE_ROOM];

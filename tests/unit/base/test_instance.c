@@ -283,8 +283,9 @@ static void bad_settings_are_refused(void **state)
 	assert_non_null(strstr(err.text, "ids.base was 200000"));
 }
 
-static void strange_entries_of_the_registry_are_ignored(void **state)
+static void stale_entries_of_the_registry_go_and_others_stay(void **state)
 {
+	static const char *const stale[] = {"abcdef", "abcde0", "abcde1"};
 	struct err err = ERR_INIT;
 
 	if (!alone)
@@ -300,6 +301,10 @@ static void strange_entries_of_the_registry_are_ignored(void **state)
 	assert_int_equal(mkdirat(fd, "abcde2", 0755), 0);
 	assert_int_equal(claim("one").block, one.block);
 	assert_int_equal(claim("two").block, 1);
+	for (size_t i = 0; i < 3; i++)
+		assert_false(file_exists(fd, stale[i]));
+	assert_true(file_exists(fd, one.id) && file_exists(fd, "README") &&
+		    file_exists(fd, "abcde2"));
 }
 
 static void damaged_files_are_refused(void **state)
@@ -355,7 +360,7 @@ int main(void)
 		TEST(the_own_bridge_is_no_obstacle),
 		TEST(another_pool_moves_the_network_only),
 		TEST(bad_settings_are_refused),
-		TEST(strange_entries_of_the_registry_are_ignored),
+		TEST(stale_entries_of_the_registry_go_and_others_stay),
 		TEST(damaged_files_are_refused),
 	};
 
