@@ -125,11 +125,14 @@ int output_keep(const struct datadir *dir, const struct record *record, struct e
 
 	if (open_scope(dir, record->cache, &scope, err) < 0)
 		return -1;
-	/* Where it exists, we may have renamed it before we were restarted. */
-	if (!output_exists(dir, record->result) &&
-	    ((own && fetch_own(dir, record, scope, name, err) < 0) ||
-	     put_into_place(dir, record, scope, name, err) < 0))
+	/* We may have renamed it before we were restarted, and not have synced its name. */
+	if (output_exists(dir, record->result)) {
+		if (file_sync_dir(dir->fd, "layers", err) < 0)
+			return -1;
+	} else if ((own && fetch_own(dir, record, scope, name, err) < 0) ||
+		   put_into_place(dir, record, scope, name, err) < 0) {
 		return -1;
+	}
 	return output_drop(dir, record, err);
 }
 
