@@ -43,9 +43,9 @@ static const struct answer_row rows[ERR_KIND_COUNT] = {
 		       "try again."},
 	[ERR_RANGE] = {416, NULL, NULL},
 	[ERR_SPENT] = {429, NULL, NULL},
-	[ERR_BUSY] = {503, NULL, "the server is busy, please try again"},
-	[ERR_FULL] = {507, NULL, "the server has no room left on its disk"},
-	[ERR_DISK] = {503, NULL, "the server's disk fails, or may not be written"},
+	[ERR_BUSY] = {503, "ServerBusy", "the server is busy, please try again"},
+	[ERR_FULL] = {507, "DiskFull", "the server has no room left on its disk"},
+	[ERR_DISK] = {503, "DiskFailed", "the server's disk fails, or may not be written"},
 };
 
 /* Who is not signed in may learn by signing in whether the repository exists. */

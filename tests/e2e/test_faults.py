@@ -105,6 +105,7 @@ class Place:
             answer = self.call(method, path, body)
             assert answer.status == status, (path, answer.status, answer.body)
             assert word in answer.json["error"] and word in answer.headers["X-Error-Message"], answer.body
+            assert answer.headers["X-Error-Code"] == {507: "DiskFull", 503: "DiskFailed"}[status]
         assert self.commits() == before
         assert self.hub.call("GET", "/api/spaces/me/two").status == 404
 

@@ -567,7 +567,7 @@ def test_files_are_reached_by_the_apis_word_only(nginx, api):
 
 def test_a_hub_that_is_away_is_a_503_in_json(nginx):
     status, headers, body = nginx.hub("/api/whoami-v2")
-    assert (status, headers["Retry-After"]) == (503, "2")
+    assert (status, headers["Retry-After"], headers["X-Error-Code"]) == (503, "2", "ServerBusy")
     assert headers["Content-Type"] == "application/json; charset=utf-8"
     assert json.loads(body)["error"] == "the hub is restarting, try again"
 
