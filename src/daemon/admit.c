@@ -87,9 +87,9 @@ static int try_cookies(struct look *look, struct err *err)
 /* Who is in already leaves the link as it is. */
 static int try_link(struct look *look, struct err *err)
 {
-	size_t length;
-	const char *text = enter_sign(look->visitor->uri, &length);
-	int may = length > 0 && !look->admitted ? try_pass(look, text, length, PASS_LINK, err) : 0;
+	owned(free) char *text = enter_sign(look->visitor->uri);
+	bool asks = text && !look->admitted;
+	int may = asks ? try_pass(look, text, strlen(text), PASS_LINK, err) : 0;
 
 	look->comes_by_link = may > 0;
 	return may < 0 ? -1 : 0;
@@ -120,7 +120,7 @@ int admit_visitor(struct store_db *db, const struct admit_visitor *visitor,
 		  const struct secret *key, struct admit_answer *out, struct err *err)
 {
 	struct look look = {.db = db, .visitor = visitor, .key = key};
-	size_t signs;
+	owned(free) char *sign = NULL;
 	bool is_open;
 	int known;
 
@@ -134,11 +134,11 @@ int admit_visitor(struct store_db *db, const struct admit_visitor *visitor,
 	if (known < 0 || try_token(&look, visitor->hub_token, err) < 0 ||
 	    try_cookies(&look, err) < 0 || try_link(&look, err) < 0)
 		return -1;
-	enter_sign(visitor->uri, &signs);
+	sign = enter_sign(visitor->uri);
 	*out = (struct admit_answer){
 		.admit = verdict(&look),
 		.drops = known > 0,
-		.signs = signs > 0,
+		.signs = sign && *sign,
 		.actor = look.actor,
 		.link = look.link,
 		.repo = look.repo,

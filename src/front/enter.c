@@ -8,29 +8,60 @@
 
 static const char name[] = "__sign";
 
-static bool is_sign(const char *parameter, size_t length)
+static int hex_value(char digit)
 {
-	size_t size = strlen(name);
-
-	return length >= size && strncmp(parameter, name, size) == 0 &&
-	       (length == size || parameter[size] == '=');
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	digit |= 0x20;
+	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-const char *enter_sign(const char *uri, size_t *length)
+/* The character at `*at`, which may be spelled %5F; `*at` moves behind it. */
+static char next(const char **at)
+{
+	const char *from = *at;
+	int high = *from == '%' ? hex_value(from[1]) : -1;
+	int low = high < 0 ? -1 : hex_value(from[2]);
+
+	*at = from + (low < 0 ? 1 : 3);
+	return low < 0 ? *from : (char)(high << 4 | low);
+}
+
+/* NULL for another parameter; else where its name ends, in whatever spelling. */
+static const char *find_sign(const char *parameter, size_t length)
+{
+	const char *at = parameter;
+
+	for (const char *wanted = name; *wanted; wanted++)
+		if (at >= parameter + length || next(&at) != *wanted)
+			return NULL;
+	return at == parameter + length || *at == '=' ? at : NULL;
+}
+
+static char *decode(const char *from, const char *end)
+{
+	char *text = mem_text_n(from, (size_t)(end - from));
+	char *to = text;
+
+	for (const char *at = text; *at;)
+		*to++ = next(&at);
+	*to = '\0';
+	return text;
+}
+
+char *enter_sign(const char *uri)
 {
 	const char *at = strchr(uri, '?');
 
 	while (at) {
 		size_t size = strcspn(++at, "&");
+		const char *end = find_sign(at, size);
 
-		if (is_sign(at, size) && size > strlen(name)) {
-			*length = size - strlen(name) - 1;
-			return at + strlen(name) + 1;
-		}
+		if (end && *end == '=')
+			return decode(end + 1, at + size);
 		at = at[size] ? at + size : NULL;
 	}
-	*length = 0;
-	return uri;
+	return NULL;
 }
 
 char *enter_clean(const char *uri)
@@ -43,7 +74,7 @@ char *enter_clean(const char *uri)
 	while (at) {
 		size_t size = strcspn(++at, "&");
 
-		if (!is_sign(at, size)) {
+		if (!find_sign(at, size)) {
 			*end = end == query ? '?' : '&';
 			memcpy(end + 1, at, size);
 			end += size + 1;

@@ -7,13 +7,13 @@
 /*
  * Enter: the step from a signed link to a cookie. A link is an address with a pass as its parameter
  * `__sign`; who opens it gets a cookie and is sent to the same address without it, so that the pass
- * stays in no history and reaches no app.
+ * stays in no history and reaches no app. Programs on the way may have spelled it as %5F%5Fsign.
  *
  * Wire: L2.
  */
 
-/* The value of `__sign` in a path with query; *length 0 where there is none. Borrowed. */
-const char *enter_sign(const char *uri, size_t *length);
+/* The value of `__sign` in a path with query, decoded, for free(); NULL where there is none. */
+char *enter_sign(const char *uri);
 
 /* The path and query without any `__sign`, for free(). */
 char *enter_clean(const char *uri);

@@ -44,11 +44,16 @@ class Answer:
         return json.loads(self.body)
 
 
+class Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
 def fetch(url, method="GET", body=None, headers=None, timeout=60):
     """One request, without following redirects or raising for a status."""
     request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with urllib.request.build_opener(Stay).open(request, timeout=timeout) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as error:
         with error:

@@ -8,12 +8,10 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 
 import pytest
 
-from hub import Answer
+from hub import fetch
 
 # Says what reached it; echoes what comes over a WebSocket; sends an event a second.
 APP = '''
@@ -60,22 +58,6 @@ http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
 '''
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
-
-
-class Stay(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_):
-        return None
-
-
-def fetch(url, method="GET", body=None, headers=None):
-    """One request; where it leads to is the test's to say."""
-    request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
-    try:
-        with urllib.request.build_opener(Stay).open(request, timeout=60) as answer:
-            return Answer(answer.status, answer.headers, answer.read())
-    except urllib.error.HTTPError as error:
-        with error:
-            return Answer(error.code, error.headers, error.read())
 
 
 class Space:
@@ -314,6 +296,12 @@ def test_a_link_leads_to_any_page_of_its_space_alone(hidden, tokens):
     assert fetch(f"{hidden.host}/?__sign={token}", "HEAD").status == 401  # looks at it, takes nothing
     answer = fetch(f"{hidden.host}//elsewhere.example/a?b=c&__sign={token}&d", headers=HTML)
     assert answer.headers["Location"] == f"{hidden.host}//elsewhere.example/a?b=c&d"
+
+
+def test_a_link_that_was_spelled_otherwise_on_its_way_lets_in(hidden, tokens):
+    url = link(hidden, tokens["visitor"]).replace("__sign", "%5F%5fsign")
+    answer = fetch(url + "&a=b", headers=HTML)
+    assert (answer.status, answer.headers["Location"]) == (303, hidden.host + "/?a=b")
 
 
 def test_what_is_no_link_and_no_cookie_lets_nobody_in(hidden, tokens, hub):

@@ -20,6 +20,13 @@ static const struct {
 	{"/?__sign=x&c=d", "x", "/?c=d"},
 	{"/?c=d&__sign=x", "x", "/?c=d"},
 	{"/?__sign=x&__sign=y", "x", "/"},
+	{"/?%5F%5fsign=x", "x", "/"},
+	{"/?a&%5f_s%69gn=a%2Db%5fc&b", "a-b_c", "/?a&b"},
+	{"/?__sign=%", "%", "/"},
+	{"/?__sign=a%2", "a%2", "/"},
+	{"/?__sig%6", "", "/?__sig%6"},
+	{"/?__sig%00n=x", "", "/?__sig%00n=x"},
+	{"/?%5F%5Fsign%3Dx", "", "/?%5F%5Fsign%3Dx"},
 	{"/?__sign", "", "/"},
 	{"/?__sign=&a", "", "/?a"},
 	{"/?__signed=x", "", "/?__signed=x"},
@@ -34,13 +41,12 @@ static const struct {
 static void finds_the_sign_and_takes_it_out(void **state)
 {
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		size_t length;
-		const char *sign = enter_sign(cases[i].uri, &length);
+		char *sign = enter_sign(cases[i].uri);
 		char *clean = enter_clean(cases[i].uri);
 
-		assert_int_equal(length, strlen(cases[i].sign));
-		assert_memory_equal(sign, cases[i].sign, length);
+		assert_string_equal(sign ? sign : "", cases[i].sign);
 		assert_string_equal(clean, cases[i].clean);
+		free(sign);
 		free(clean);
 	}
 }
