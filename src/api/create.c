@@ -12,11 +12,13 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "repo/mark.h"
 #include "space/digest.h"
 
 /*
  * A new repository: A2. The files come first, whole and durable, then the rows in one transaction:
- * a crash in between leaves files that nothing names, never a name without files.
+ * a crash in between leaves files that nothing names, never a name without files. They are marked
+ * until the rows are there (mark.h), so that the garbage collection takes such for what they are.
  */
 
 /* What the body asks for. Strings are borrowed from it. */
@@ -225,8 +227,11 @@ static int make(struct call *call, const struct plan *plan, struct err *err)
 	staged = datadir_path(call->config->dir, "repos/new-%s.git", id);
 	if (seed_write(&plan->seed, staged, commit, err) < 0)
 		return -1;
-	if (write_rows(call, plan, staged, commit, err) == 0)
+	if (mark_set(staged, err) == 0 && write_rows(call, plan, staged, commit, err) == 0) {
+		path = datadir_path(call->config->dir, "repos/%s.git", call->repo.hex);
+		mark_clear(path);
 		return 0;
+	}
 	path = datadir_path(call->config->dir, "repos/%s.git", call->repo.hex);
 	remove_files(staged);
 	if (call->repo.hex[0])

@@ -6,10 +6,12 @@
 #include "api/answer.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "repo/mark.h"
 
 /*
  * The end of a repository: A3. The row goes first: a crash in between leaves files that nothing
- * names, never a name without files.
+ * names, never a name without files. Those are marked (mark.h) and by their name known to the
+ * garbage collection.
  */
 
 static int delete_rows(struct call *call, struct err *err)
@@ -34,14 +36,17 @@ int call_delete(struct call *call, struct err *err)
 		datadir_path(call->config->dir, "repos/gone-%s.git", call->repo.hex);
 	struct err leftover = ERR_INIT;
 
-	if (delete_rows(call, err) < 0)
+	/* On a full disk, say. It is no reason to keep what would make room. */
+	if (mark_set(path, &leftover) < 0)
+		log_warn("repo.mark", "repo=%s error=%s", call->repo.hex, leftover.text);
+	if (delete_rows(call, err) < 0) {
+		mark_clear(path);
 		return -1;
+	}
 	if (call->repo.type == REPO_SPACE)
 		call_wake(call);
-	/*
-	 * The repository is gone for everybody. By its new name the garbage collection knows what
-	 * stays here when we are cut: whatever has a repository's name may be somebody's.
-	 */
+	leftover = (struct err)ERR_INIT;
+	/* The repository is gone for everybody. */
 	if (rename(path, gone) < 0)
 		err_sys(&leftover, "rename");
 	if (leftover.kind != ERR_NONE || file_remove_tree(AT_FDCWD, gone, &leftover) < 0)

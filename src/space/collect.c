@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "repo/mark.h"
 #include "repo/tidy.h"
 
 enum {
@@ -306,6 +307,37 @@ int collect_logs(const struct collect *collect, size_t *count, struct err *err)
 
 /* --- repositories --- */
 
+/* Is there a row of the repository in the folder "ID.git"? As is_named(). */
+static int has_row(const struct collect *collect, const char *folder, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+
+	if (store_read_begin(collect->store, &read, err) < 0)
+		return -1;
+
+	owned(store_query_end) struct store_query *query = store_query(
+		store_read_db(read), "SELECT 1 FROM repos WHERE hex || '.git' = ? LIMIT 1");
+
+	store_bind_text(query, folder);
+	return store_step(query, err);
+}
+
+/* Was it left by a call that was cut? As is_named(). */
+static int is_leftover(const struct collect *collect, int repos, const char *name, struct err *err)
+{
+	owned(free) char *path = datadir_path(collect->dir, "repos/%s", name);
+	int row;
+
+	if (str_starts(name, "new-") || str_starts(name, GONE))
+		return age_s(repos, name) > CUT_S;
+	if (!mark_is_older(path, CUT_S))
+		return 0;
+	row = has_row(collect, name, err);
+	if (row > 0)
+		mark_clear(path);
+	return row < 0 ? -1 : !row;
+}
+
 int collect_leftovers(const struct collect *collect, size_t *count, struct err *err)
 {
 	owned(closedir) DIR *repos = NULL;
@@ -316,13 +348,11 @@ int collect_leftovers(const struct collect *collect, size_t *count, struct err *
 		return -1;
 	while ((entry = readdir(repos))) {
 		const char *name = entry->d_name;
+		int left = is_leftover(collect, dirfd(repos), name, err);
 
-		if ((str_starts(name, "new-") || str_starts(name, GONE)) &&
-		    age_s(dirfd(repos), name) > CUT_S) {
-			if (file_remove_tree(dirfd(repos), name, err) < 0)
-				return -1;
-			(*count)++;
-		}
+		if (left < 0 || (left > 0 && file_remove_tree(dirfd(repos), name, err) < 0))
+			return -1;
+		*count += left > 0;
 	}
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "daemon/check/checkup.h"
 #include "repo/git.h"
 #include "repo/gitrun.h"
+#include "repo/mark.h"
 
 /*
  * repos/: folders against rows, then each repository by git itself.
@@ -107,17 +108,23 @@ static bool is_old(int fd, const char *name, int64_t age_s)
 	       clock_wall_ms() / 1000 - st.st_mtim.tv_sec > age_s;
 }
 
+static void report_cut(struct checkup *checkup, const char *thing)
+{
+	checkup_warning(checkup, thing, "espaced gc removes it",
+			"it was left by a call that was cut");
+}
+
 static void look_at_folder(const struct repositories *all, const char *name)
 {
 	struct checkup *checkup = all->checkup;
 	owned(free) char *thing = mem_format("repos/%s", name);
+	owned(free) char *path = datadir_path(checkup->dir, "%s", thing);
 	char hex[HEX_LENGTH + 1] = "";
 	struct one one = {.checkup = checkup, .fd = all->fd, .folder = name, .hex = hex};
 
 	if (str_starts(name, "new-") || str_starts(name, "gone-")) {
 		if (!checkup->hub_runs || is_old(all->fd, name, UPLOAD_STALE_S))
-			checkup_warning(checkup, thing, "espaced gc removes it",
-					"it was left by a call that was cut");
+			report_cut(checkup, thing);
 		return;
 	}
 	if (!read_name(name, hex)) {
@@ -125,7 +132,11 @@ static void look_at_folder(const struct repositories *all, const char *name)
 				"it is no repository of ours");
 		return;
 	}
-	if (checkup_settles(checkup, folder_has_no_row, &one))
+	if (!checkup_settles(checkup, folder_has_no_row, &one))
+		return;
+	if (mark_is_older(path, -1))
+		report_cut(checkup, thing);
+	else
 		checkup_mend(checkup,
 			     &(struct checkup_finding){.severity = CHECKUP_WARNING,
 						       .thing = thing,

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "repo/mark.h"
 #include "world.h"
 
 #define ENV    "env-1111"
@@ -227,6 +229,47 @@ static void leftovers_are_left_while_a_call_may_work(void **state)
 	assert_true(is_there(place, "repos/new-1.git"));
 }
 
+/* A repository as a call that was cut so long ago has left it; for free(). */
+static char *marked(const struct place *place, const char *hex, time_t age_s)
+{
+	const struct timespec times[2] = {{.tv_sec = time(NULL) - age_s},
+					  {.tv_sec = time(NULL) - age_s}};
+	owned(free) char *folder = mem_format("repos/%s.git", hex);
+	owned(free) char *path = datadir_path(&place->dir, "%s", folder);
+	owned(free) char *mark = mem_format("%s/espace-unsettled", path);
+	struct err err = ERR_INIT;
+
+	make(place, folder);
+	world_ok(mark_set(path, &err), &err);
+	assert_int_equal(utimensat(AT_FDCWD, mark, times, 0), 0);
+	return take(folder);
+}
+
+static void a_marked_repository_without_a_row_goes(void **state)
+{
+	static const time_t day_s = 24 * 60 * 60;
+	struct place *place = *state;
+	owned(free) char *cut = marked(place, "111111111111111111111111", 2 * day_s);
+	owned(free) char *young = marked(place, "222222222222222222222222", day_s / 2);
+	owned(free) char *named = marked(place, place->repo.hex, 2 * day_s);
+	owned(free) char *path = datadir_path(&place->dir, "%s", named);
+	struct err err = ERR_INIT;
+	size_t count = 0;
+
+	change(place, "INSERT INTO accounts (id, hex, type, name, created_ms)"
+		      " VALUES (77, 'a', 'user', 'somebody', 1)");
+	change(place, "INSERT INTO repos (hex, type, owner_id, name, is_private, creator_id,"
+		      " created_ms, modified_ms) SELECT hex, 'space', 77, 'demo', 0, 77, 1, 1"
+		      " FROM spaces");
+	make(place, "repos/333333333333333333333333.git"); /* without a mark: may be somebody's */
+	world_ok(collect_leftovers(&place->collect, &count, &err), &err);
+	assert_int_equal(count, 1);
+	assert_false(is_there(place, cut));
+	assert_true(is_there(place, young));
+	assert_true(is_there(place, "repos/333333333333333333333333.git"));
+	assert_true(is_there(place, named) && !mark_is_older(path, -1));
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -240,6 +283,7 @@ int main(void)
 		CASE(more_than_one_transaction_of_them),
 		CASE(old_logs_go_and_those_that_are_shown_stay),
 		CASE(leftovers_are_left_while_a_call_may_work),
+		CASE(a_marked_repository_without_a_row_goes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
