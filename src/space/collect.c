@@ -90,15 +90,23 @@ static bool is_current_base(int layers, const char *name)
 	       strcmp(target, name) == 0;
 }
 
+/* The files of a commit are read from git again in no time: nobody waits for a build. */
+static int64_t keep_s(const struct collect *collect, const char *name)
+{
+	bool is_short = str_starts(name, "app-") && collect->keep_s > CUT_S;
+
+	return is_short ? CUT_S : collect->keep_s;
+}
+
 /* 1 it must stay, 0 not, -1 failed. */
 static int is_needed(const struct collect *collect, struct store_db *db, int layers,
 		     const char *name, struct err *err)
 {
-	int64_t ended_ms = clock_wall_ms() - collect->keep_s * 1000;
+	int64_t ended_ms = clock_wall_ms() - keep_s(collect, name) * 1000;
 
 	if (strstr(name, ".tmp-"))
 		return age_s(layers, name) <= CUT_S;
-	if (age_s(layers, name) < collect->keep_s)
+	if (age_s(layers, name) < keep_s(collect, name))
 		return 1;
 	if (str_starts(name, "base-"))
 		return is_current_base(layers, name) ? 1 : is_stood_on(db, layers, err);

@@ -8,8 +8,9 @@ import time
 
 import apps
 import pytest
-from hub import Hub, fetch
+from hub import ESPACED, Hub, fetch
 
+FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 FULL = bool(os.environ.get("ESPACE_TEST_FULL"))
 COLLECTIONS = 40 if FULL else 4
 
@@ -128,6 +129,24 @@ def test_what_nothing_needs_goes_and_a_restart_needs_no_build(hub):
         assert environments[name] == (hub.data / "layers" / name).stat().st_ino, f"{name} was built anew"
     assert hub.visit("old").body == b"two"
     assert check(hub) == (0, [])
+
+
+def test_files_of_an_app_go_a_day_after_its_run_and_environments_stay(hub):
+    before = set(layers(hub, "app-"))
+    hub.create("aged")
+    hub.commit("aged", apps.plain("one"))
+    hub.wait_stage("aged", "RUNNING")
+    first, = set(layers(hub, "app-")) - before
+    sha = hub.commit("aged", apps.plain("two"))
+    hub.wait_stage("aged", "RUNNING", sha=sha)
+    environments = layers(hub, "env-")
+    clock = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+2d", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    end = time.monotonic() + 60
+    while first in layers(hub, "app-"):  # its run may have a visit to end
+        assert time.monotonic() < end, "the first version's files are still there"
+        assert collect(hub, keep_days=14) and first in layers(hub, "app-")  # it has just ended
+        subprocess.run([ESPACED, "--data", hub.data, "gc"], env={**os.environ, **clock}, check=True)
+    assert hub.visit("aged").body == b"two" and layers(hub, "env-") == environments
 
 
 class Pusher(threading.Thread):
