@@ -336,33 +336,88 @@ static void copy_plain(const char *text, char *out, size_t room)
 	out[length] = '\0';
 }
 
-int call_audit(struct call *call, struct store_tx *tx, const char *action, const char *detail,
-	       struct err *err)
-{
-	owned(free) char *target =
-		mem_format("%s/%s", repo_type_plural(call->repo.type), call->repo.full_name);
+/* Who makes a change, of what. */
+struct author {
 	char address[INET6_ADDRSTRLEN];
 	char agent[AUDIT_AGENT_MAX + 1];
-	const struct audit_who who = {
+	struct audit_who who;
+	char *target;
+};
+
+static void author_done(struct author *author)
+{
+	free(author->target);
+}
+
+static void own_author_done(struct author *held)
+{
+	author_done(held);
+}
+
+static void author_init(struct author *author, const struct call *call)
+{
+	copy_plain(http_header(call->request, "X-Forwarded-For"), author->address,
+		   sizeof(author->address));
+	copy_plain(http_header(call->request, "User-Agent"), author->agent, sizeof(author->agent));
+	author->target =
+		mem_format("%s/%s", repo_type_plural(call->repo.type), call->repo.full_name);
+	author->who = (struct audit_who){
 		.actor_id = call->actor.user_id,
 		.actor = call->actor.name,
 		.token_id = call->actor.token_id,
 		.token = call->actor.token_name,
-		.address = address,
+		.address = author->address,
 		.via = call->row->title,
 		.request = http_request_id(call->request),
-		.agent = agent,
+		.agent = author->agent,
 	};
-	const struct audit_entry entry = {
-		.who = &who,
-		.action = action,
-		.target = target,
-		.detail = detail,
-	};
+}
 
-	copy_plain(http_header(call->request, "X-Forwarded-For"), address, sizeof(address));
-	copy_plain(http_header(call->request, "User-Agent"), agent, sizeof(agent));
-	return audit_add(store_tx_db(tx), &entry, err);
+int call_audit(struct call *call, struct store_tx *tx, const char *action, const char *detail,
+	       struct err *err)
+{
+	struct store_db *db = store_tx_db(tx);
+	owned(author_done) struct author author;
+	struct audit_entry entry = {.action = action, .detail = detail};
+
+	author_init(&author, call);
+	entry.who = &author.who;
+	entry.target = author.target;
+	if (call->intent && intent_remove(db, call->intent, err) < 0)
+		return -1;
+	return audit_add(db, &entry, err);
+}
+
+int call_intend(struct call *call, struct intent *intent, const char *action, const char *detail,
+		struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	owned(author_done) struct author author;
+	struct audit_entry entry = {.action = action, .detail = detail};
+	int64_t id;
+
+	author_init(&author, call);
+	entry.who = &author.who;
+	entry.target = author.target;
+	intent->repo_id = call->repo.id;
+	if (call_change(call, &tx, err) < 0 ||
+	    intent_add(store_tx_db(tx), intent, &entry, &id, err) < 0 ||
+	    store_tx_commit(take(tx), err) < 0)
+		return -1;
+	call->intent = id;
+	return 0;
+}
+
+/* One that stays is settled at the next start: nothing has moved. */
+void call_retract(struct call *call)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	struct err err = ERR_INIT;
+
+	if (call->intent && store_tx_begin(call->config->store, &tx, &err) == 0 &&
+	    intent_remove(store_tx_db(tx), call->intent, &err) == 0 &&
+	    store_tx_commit(take(tx), &err) == 0)
+		call->intent = 0;
 }
 
 void call_wake(struct call *call)

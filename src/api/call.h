@@ -10,6 +10,7 @@
 #include "base/own.h"
 #include "http/http.h"
 #include "repo/git.h"
+#include "repo/intent.h"
 #include "repo/repo.h"
 #include "space/space.h"
 #include "store/store.h"
@@ -65,6 +66,7 @@ struct call {
 	struct account owner; /* TARGET_NAMESPACE */
 	struct repo repo;     /* of all others but TARGET_NONE; of TARGET_NAMESPACE, if taken */
 	const char *path;     /* behind {rev}, "" for none: see call_revision() */
+	int64_t intent;       /* of call_intend(), until its row is written; 0: none */
 	json_t *body;         /* an object, for TARGET_NAMESPACE and TARGET_NAMED; else NULL */
 	void *state;          /* of the row's stream */
 };
@@ -113,6 +115,15 @@ must_check int call_change(struct call *call, struct store_tx **out, struct err 
 /* The row of the audit that every change writes, in its transaction. `detail` holds no secret. */
 must_check int call_audit(struct call *call, struct store_tx *tx, const char *action,
 			  const char *detail, struct err *err);
+
+/*
+ * Before git changes a reference of call->repo: note what call_audit() will say, so that a crash in
+ * between loses no row (repo/intent.h). call_audit() takes its place; where git refuses,
+ * call_retract() does. The `repo_id` is filled in.
+ */
+must_check int call_intend(struct call *call, struct intent *intent, const char *action,
+			   const char *detail, struct err *err);
+void call_retract(struct call *call);
 
 /* Tell the space loop that the wish of call->repo has changed. */
 void call_wake(struct call *call);

@@ -65,15 +65,45 @@ static int write_audit(struct call *call, const char *action, const char *detail
 	return store_tx_commit(take(tx), err);
 }
 
+static char *full_name(enum refs_kind kind, const char *name)
+{
+	return mem_format("refs/%s/%s", kind == REFS_TAG ? "tags" : "heads", name);
+}
+
 /* Where a name leads before it is changed; "" where it leads nowhere, or it is no name. */
 static void find_old(struct git *git, enum refs_kind kind, const char *name,
 		     char commit[static GIT_HEX])
 {
-	owned(free) char *ref = mem_format("refs/%s/%s", kind == REFS_TAG ? "tags" : "heads", name);
+	owned(free) char *ref = full_name(kind, name);
 	struct err none = ERR_INIT;
 
 	if (git_resolve(git, ref, commit, &none) < 0)
 		commit[0] = '\0';
+}
+
+/* A change of a reference, and what the audit says of it. */
+struct ref_change {
+	enum refs_kind kind;
+	const char *name;
+	const char *old; /* of find_old() */
+	const char *action;
+	const char *detail;
+};
+
+/* The next step is git's; where it fails, call_retract(). */
+static int intend(struct call *call, const struct ref_change *change, struct err *err)
+{
+	owned(free) char *ref = full_name(change->kind, change->name);
+	struct intent intent = {.ref = ref, .old = change->old};
+
+	return call_intend(call, &intent, change->action, change->detail, err);
+}
+
+/* git has refused: it is not as intended. */
+static int retract(struct call *call)
+{
+	call_retract(call);
+	return -1;
 }
 
 /* Each one costs those who list them. */
@@ -93,7 +123,7 @@ static int check_room(struct git *git, enum refs_kind kind, struct err *err)
  */
 static int check_new(struct git *git, enum refs_kind kind, const char *name, struct err *err)
 {
-	owned(free) char *ref = mem_format("refs/%s/%s", kind == REFS_TAG ? "tags" : "heads", name);
+	owned(free) char *ref = full_name(kind, name);
 	struct err none = ERR_INIT;
 	char commit[GIT_HEX];
 
@@ -133,23 +163,34 @@ static int find_start(struct call *call, struct git *git, const struct branch_wi
 	return git_resolve(git, wish->start, commit, err);
 }
 
-/* Who overwrites a branch by what it is already changes nothing. */
-static int tell_branch(struct call *call, struct git *git, const char *name, const char *old,
-		       const char *new, struct err *err)
+/* Make or move the branch, and tell. Who overwrites it by what it is already changes nothing. */
+static int make_branch(struct call *call, struct git *git, const struct branch_wish *wish,
+		       const char *commit, struct err *err)
 {
-	owned(free) char *detail =
-		*old ? mem_format("%s %s -> %s", name, old, new) : mem_format("%s %s", name, new);
+	owned(free) char *detail = NULL;
+	char old[GIT_HEX];
+	struct ref_change change = {.kind = REFS_BRANCH, .name = wish->name, .old = old};
+	bool is_same;
 
+	find_old(git, REFS_BRANCH, wish->name, old);
+	is_same = strcmp(old, commit) == 0;
+	detail = *old ? mem_format("%s %s -> %s", wish->name, old, commit)
+		      : mem_format("%s %s", wish->name, commit);
+	change.action = *old ? "branch.overwrite" : "branch.create";
+	change.detail = detail;
+	if (!is_same && intend(call, &change, err) < 0)
+		return -1;
+	if (refs_make_branch(git, wish->name, commit, wish->overwrite, err) < 0)
+		return retract(call);
 	if (!*old)
-		return write_audit(call, "branch.create", detail, err);
-	return pushed(call, git, strcmp(old, new) == 0 ? NULL : "branch.overwrite", detail, err);
+		return write_audit(call, change.action, detail, err);
+	return pushed(call, git, is_same ? NULL : change.action, detail, err);
 }
 
 int call_branch_create(struct call *call, struct err *err)
 {
 	owned(git_close) struct git *git = NULL;
 	struct branch_wish wish;
-	char old[GIT_HEX];
 	char commit[GIT_HEX];
 
 	if (read_branch(call, &wish, err) < 0 || call_git(call, &git, err) < 0)
@@ -157,37 +198,47 @@ int call_branch_create(struct call *call, struct err *err)
 	if (wish.overwrite ? refs_check_name(wish.name, err) < 0
 			   : check_new(git, REFS_BRANCH, wish.name, err) < 0)
 		return -1;
-	find_old(git, REFS_BRANCH, wish.name, old);
 	if (find_start(call, git, &wish, commit, err) < 0 ||
-	    refs_make_branch(git, wish.name, commit, wish.overwrite, err) < 0 ||
-	    tell_branch(call, git, wish.name, old, commit, err) < 0)
+	    make_branch(call, git, &wish, commit, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b, s:s}", "success", 1, "commitOid", commit));
 	return 0;
 }
 
-static int tell_end(struct call *call, const char *action, const char *name, const char *old,
-		    struct err *err)
+/* What leads nowhere can't be deleted: git says why. */
+static int delete_ref(struct call *call, enum refs_kind kind, const char *action, struct err *err)
 {
-	owned(free) char *detail = mem_format("%s %s", name, old);
+	owned(git_close) struct git *git = NULL;
+	owned(free) char *detail = NULL;
+	const char *name = http_param(call->request, "rev");
+	char old[GIT_HEX];
+	struct ref_change change = {.kind = kind, .name = name, .old = old, .action = action};
+	int deleted;
 
-	return write_audit(call, action, detail, err);
+	if (call_git(call, &git, err) < 0)
+		return -1;
+	find_old(git, kind, name, old);
+	change.detail = detail = mem_format("%s %s", name, old);
+	if (*old && intend(call, &change, err) < 0)
+		return -1;
+	deleted = kind == REFS_TAG ? refs_delete_tag(git, name, err)
+				   : refs_delete_branch(git, name, err);
+	if (deleted < 0)
+		return retract(call);
+	if (write_audit(call, action, detail, err) < 0)
+		return -1;
+	answer_json(call->answer, json_pack("{s:b}", "success", 1));
+	return 0;
 }
 
 int call_branch_delete(struct call *call, struct err *err)
 {
-	owned(git_close) struct git *git = NULL;
-	const char *name = http_param(call->request, "rev");
-	char old[GIT_HEX];
+	return delete_ref(call, REFS_BRANCH, "branch.delete", err);
+}
 
-	if (call_git(call, &git, err) < 0)
-		return -1;
-	find_old(git, REFS_BRANCH, name, old);
-	if (refs_delete_branch(git, name, err) < 0 ||
-	    tell_end(call, "branch.delete", name, old, err) < 0)
-		return -1;
-	answer_json(call->answer, json_pack("{s:b}", "success", 1));
-	return 0;
+int call_tag_delete(struct call *call, struct err *err)
+{
+	return delete_ref(call, REFS_TAG, "tag.delete", err);
 }
 
 /* A message of a commit or tag. Missing and empty are the same. */
@@ -206,32 +257,21 @@ int call_tag_create(struct call *call, struct err *err)
 	owned(git_close) struct git *git = NULL;
 	owned(free) char *detail = NULL;
 	struct change_meta meta = {.title = "", .author = call->actor.name};
-	const char *name;
+	struct ref_change change = {.kind = REFS_TAG, .old = "", .action = "tag.create"};
 	char commit[GIT_HEX];
 	json_t *body;
 
-	if (call_json(call, &body, err) < 0 || json_need_text(body, "tag", &name, err) < 0 ||
+	if (call_json(call, &body, err) < 0 || json_need_text(body, "tag", &change.name, err) < 0 ||
 	    read_message(body, &meta.title, err) < 0 || call_git(call, &git, err) < 0 ||
-	    check_new(git, REFS_TAG, name, err) < 0 || call_revision(call, git, commit, err) < 0 ||
-	    refs_make_tag(git, name, commit, *meta.title ? &meta : NULL, err) < 0)
+	    check_new(git, REFS_TAG, change.name, err) < 0 ||
+	    call_revision(call, git, commit, err) < 0)
 		return -1;
-	detail = mem_format("%s %s", name, commit);
-	if (write_audit(call, "tag.create", detail, err) < 0)
+	change.detail = detail = mem_format("%s %s", change.name, commit);
+	if (intend(call, &change, err) < 0)
 		return -1;
-	answer_json(call->answer, json_pack("{s:b}", "success", 1));
-	return 0;
-}
-
-int call_tag_delete(struct call *call, struct err *err)
-{
-	owned(git_close) struct git *git = NULL;
-	const char *name = http_param(call->request, "rev");
-	char old[GIT_HEX];
-
-	if (call_git(call, &git, err) < 0)
-		return -1;
-	find_old(git, REFS_TAG, name, old);
-	if (refs_delete_tag(git, name, err) < 0 || tell_end(call, "tag.delete", name, old, err) < 0)
+	if (refs_make_tag(git, change.name, commit, *meta.title ? &meta : NULL, err) < 0)
+		return retract(call);
+	if (write_audit(call, change.action, detail, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b}", "success", 1));
 	return 0;
@@ -253,9 +293,12 @@ int call_super_squash(struct call *call, struct err *err)
 	owned(git_close) struct git *git = NULL;
 	const char *branch = http_param(call->request, "rev");
 	owned(free) char *title = mem_format("Super-squash branch '%s'", branch);
+	owned(free) char *intended = NULL;
 	owned(free) char *detail = NULL;
 	struct change_meta meta = {.title = title, .author = call->actor.name};
 	char old[GIT_HEX];
+	struct ref_change change = {
+		.kind = REFS_BRANCH, .name = branch, .old = old, .action = "branch.squash"};
 	char commit[GIT_HEX];
 	json_t *body;
 
@@ -263,12 +306,18 @@ int call_super_squash(struct call *call, struct err *err)
 	    call_git(call, &git, err) < 0)
 		return -1;
 	find_old(git, REFS_BRANCH, branch, old);
+	intended = mem_format("%s %s", branch, old); /* the new commit is not known yet */
+	change.detail = intended;
 	if (!*meta.title)
 		meta.title = title;
-	if (refs_squash(git, branch, &meta, commit, err) < 0)
+	if (*old && intend(call, &change, err) < 0)
+		return -1;
+	if (refs_squash(git, branch, &meta, commit, err) < 0) {
+		call_retract(call);
 		return explain(git, branch, err);
+	}
 	detail = mem_format("%s %s -> %s", branch, old, commit);
-	if (pushed(call, git, "branch.squash", detail, err) < 0)
+	if (pushed(call, git, change.action, detail, err) < 0)
 		return -1;
 	answer_json(call->answer, json_pack("{s:b, s:s}", "success", 1, "commitOid", commit));
 	return 0;

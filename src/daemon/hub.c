@@ -25,6 +25,7 @@
 #include "front/ask.h"
 #include "http/follow.h"
 #include "http/http.h"
+#include "repo/intent.h"
 #include "route/route.h"
 #include "space/loop.h"
 #include "space/sweep.h"
@@ -67,11 +68,13 @@ struct hub {
 static int open_store(struct hub *hub, struct err *err)
 {
 	const struct datadir *dir = hub->config->dir;
+	size_t written = 0;
 	owned(free) char *database = datadir_path(dir, "espace.db");
 	owned(free) char *key = datadir_path(dir, "secret.key");
 	owned(free) char *routes = datadir_path(dir, "run/routes");
 
 	if (store_open(database, &hub->store, err) < 0 ||
+	    intent_settle(hub->store, dir, &written, err) < 0 ||
 	    vault_open(key, hub->store, &hub->vault, err) < 0 ||
 	    hardware_file_open(dir, &hub->hardware, err) < 0 ||
 	    route_open(routes, dir->www, &hub->route, err) < 0)

@@ -59,6 +59,9 @@ MOMENTS = [
     Moment("delete", "hub", "fdatasync", 2, WAL),
     Moment("delete", "hub", "pwrite64", 2, WAL),
     Moment("delete", "runner", "pidfd_send_signal"),
+    Moment("branch", "hub", "pwrite64", 4, WAL),
+    Moment("branch", "hub", "fdatasync", 2, WAL),
+    Moment("branch", "hub", "fsync", 2),
     Moment("many", "hub", "pwrite64", 3, DATABASE),
     Moment("many", "hub", "fdatasync", 1, DATABASE),
     Moment("build", "hub", "sendto old"),
@@ -133,6 +136,15 @@ class Space:
         variables = insist(self.hub, "GET", f"{self.path}/variables").json
         assert variables["VARIABLE"]["value"] == "last"
         self.wait("RUNNING")
+
+    def branch(self):
+        """Made, then deleted; each has its row of the audit, once."""
+        self.count += 1
+        name = f"b{self.count}"
+        insist(self.hub, "POST", f"{self.path}/branch/{name}", {}, accept=(200, 409))
+        insist(self.hub, "DELETE", f"{self.path}/branch/{name}", accept=(200, 404))
+        rows = machine.rows(self.hub, "SELECT action FROM audit WHERE detail LIKE ? ORDER BY id", f"{name} %")
+        assert rows == [("branch.create",), ("branch.delete",)]
 
     def delete(self):
         insist(self.hub, "DELETE", "/api/repos/delete", {"name": self.name, "type": "space"}, accept=(200, 404))
