@@ -11,55 +11,56 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
+#include "base/str.h"
 #include "daemon/exe.h"
 #include "daemon/owner.h"
 #include "runner/caches.h"
 #include "space/collect.h"
+#include "store/audit.h"
 
-enum { DAY_S = 24 * 60 * 60 };
+enum { DAY_S = 24 * 60 * 60, DETAIL_MAX = 1000 };
 
 #define MB 1000000.0
 
 /* --- the owner's part --- */
 
-static int collect_layers_and_sweep(const struct collect *collect, int64_t *bytes, struct err *err)
-{
-	size_t count = 0;
+struct found {
+	size_t count;
+	int64_t bytes; /* that came free */
+};
 
-	if (collect_layers(collect, &count, err) < 0 || collect_sweep(collect->dir, bytes, err) < 0)
+static int collect_layers_and_sweep(const struct collect *collect, struct found *out,
+				    struct err *err)
+{
+	if (collect_layers(collect, &out->count, err) < 0)
 		return -1;
-	printf("%zu layers put aside\n", count);
-	return 0;
+	return collect_sweep(collect->dir, &out->bytes, err);
 }
 
-static int collect_old_logs(const struct collect *collect, int64_t *bytes, struct err *err)
+static int collect_old_logs(const struct collect *collect, struct found *out, struct err *err)
 {
-	size_t count = 0;
-
-	if (collect_logs(collect, &count, err) < 0)
-		return -1;
-	printf("%zu logs removed\n", count);
-	return 0;
+	return collect_logs(collect, &out->count, err);
 }
 
-static int collect_cut_calls(const struct collect *collect, int64_t *bytes, struct err *err)
+static int collect_cut_calls(const struct collect *collect, struct found *out, struct err *err)
 {
-	size_t count = 0;
+	return collect_leftovers(collect, &out->count, err);
+}
 
-	if (collect_leftovers(collect, &count, err) < 0)
-		return -1;
-	printf("%zu leftovers of repositories removed\n", count);
-	return 0;
+static int collect_objects(const struct collect *collect, struct found *out, struct err *err)
+{
+	return collect_repositories(collect, &out->bytes, err);
 }
 
 static const struct part {
 	const char *name;
-	int (*collect)(const struct collect *collect, int64_t *bytes, struct err *err);
+	const char *verb; /* NULL: only bytes are counted */
+	int (*collect)(const struct collect *collect, struct found *out, struct err *err);
 } parts[] = {
-	{"layers", collect_layers_and_sweep},
-	{"logs", collect_old_logs},
-	{"leftovers", collect_cut_calls},
-	{"repositories", collect_repositories},
+	{"layers", "put aside", collect_layers_and_sweep},
+	{"logs", "removed", collect_old_logs},
+	{"leftovers of repositories", "removed", collect_cut_calls},
+	{"objects of repositories", NULL, collect_objects},
 };
 
 static int lock_out_others(const struct datadir *dir, int *out, struct err *err)
@@ -74,23 +75,57 @@ static int lock_out_others(const struct datadir *dir, int *out, struct err *err)
 	return 0;
 }
 
+/* What one part has done, for the row of the audit. */
+static void note(const struct part *part, const struct found *found, struct str *detail)
+{
+	if (found->count == 0 && found->bytes == 0)
+		return;
+	str_add(detail, detail->length ? ", " : "");
+	if (part->verb)
+		str_addf(detail, "%zu ", found->count);
+	str_add(detail, part->name);
+	if (found->bytes)
+		str_addf(detail, " (%.1f MB)", (double)found->bytes / MB);
+}
+
+static void tell(const struct part *part, const struct found *found)
+{
+	if (part->verb)
+		printf("%zu %s %s\n", found->count, part->name, part->verb);
+	printf("%s: %.1f MB came free\n", part->name, (double)found->bytes / MB);
+	log_info("gc.part", "part=\"%s\" count=%zu freed=%lld", part->name, found->count,
+		 (long long)found->bytes);
+}
+
 /* One part that fails keeps no other from its turn; the last error is told. */
-static int collect_parts(const struct collect *collect, struct err *err)
+static int collect_parts(const struct collect *collect, struct str *detail, struct err *err)
 {
 	int result = 0;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		int64_t bytes = 0;
+		struct found found = {0};
 
-		if (parts[i].collect(collect, &bytes, err) < 0) {
+		if (parts[i].collect(collect, &found, err) < 0)
 			result = err_in(err, "%s", parts[i].name);
-			continue;
-		}
-		printf("%s: %.1f MB came free\n", parts[i].name, (double)bytes / MB);
-		log_info("gc.part", "part=%s freed=%lld", parts[i].name, (long long)bytes);
+		else
+			tell(&parts[i], &found);
+		note(&parts[i], &found, detail);
 	}
 	fflush(stdout);
 	return result;
+}
+
+/* Nobody's wish, whoever has called us: what goes is what nothing needs. */
+static int write_audit(struct store *store, const char *detail, struct err *err)
+{
+	const struct audit_who who = {.actor = "the hub", .address = "local", .via = "espaced gc"};
+	const struct audit_entry entry = {
+		.who = &who, .action = "gc.collect", .target = "the hub", .detail = detail};
+	owned(store_tx_end) struct store_tx *tx = NULL;
+
+	if (store_tx_begin(store, &tx, err) < 0 || audit_add(store_tx_db(tx), &entry, err) < 0)
+		return -1;
+	return store_tx_commit(take(tx), err);
 }
 
 static int as_owner(const struct options *options, struct err *err)
@@ -99,16 +134,23 @@ static int as_owner(const struct options *options, struct err *err)
 	owned(store_close) struct store *store = NULL;
 	owned(free) char *path = NULL;
 	owned(close) int locked = -1;
+	owned(str_done) struct str detail = str_new(DETAIL_MAX);
+	struct err unwritten = ERR_INIT;
+	int result;
 
 	if (datadir_open(options->data, &dir, err) < 0 || lock_out_others(&dir, &locked, err) < 0)
 		return -1;
 	path = datadir_path(&dir, "espace.db");
 	if (store_open(path, &store, err) < 0)
 		return -1;
-	return collect_parts(&(struct collect){.store = store,
-					       .dir = &dir,
-					       .keep_s = options->settings.gc_keep_days * DAY_S},
-			     err);
+	result = collect_parts(&(struct collect){.store = store,
+						 .dir = &dir,
+						 .keep_s = options->settings.gc_keep_days * DAY_S},
+			       &detail, err);
+	if (detail.length == 0 || write_audit(store, detail.data, &unwritten) == 0)
+		return result;
+	*err = unwritten;
+	return -1;
 }
 
 /* --- root's part --- */

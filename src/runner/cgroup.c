@@ -234,3 +234,48 @@ int cgroup_remove(const struct datadir *dir, const char *key, struct err *err)
 	return gone ? 0
 		    : err_set(err, ERR_SYSTEM, "a cgroup of %s stays", key ? key : "the instance");
 }
+
+static void each_below(const char *folder, void (*each)(void *arg, const char *key), void *arg)
+{
+	owned(closedir) DIR *runs = opendir(folder);
+	const struct dirent *entry;
+
+	while (runs && (entry = readdir(runs)))
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			each(arg, entry->d_name);
+}
+
+void cgroup_each(const struct datadir *dir, void (*each)(void *arg, const char *key), void *arg)
+{
+	owned(free) char *own = folder_of(dir, NULL, NULL);
+	owned(closedir) DIR *root = is_v2() ? NULL : opendir(ROOT);
+	const struct dirent *entry;
+
+	each_below(own, each, arg);
+	while (root && (entry = readdir(root))) {
+		owned(free) char *folder = folder_of(dir, entry->d_name, NULL);
+
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			each_below(folder, each, arg);
+	}
+}
+
+struct wanted {
+	const char *key;
+	bool is_there;
+};
+
+static void compare(void *arg, const char *key)
+{
+	struct wanted *wanted = arg;
+
+	wanted->is_there |= strcmp(key, wanted->key) == 0;
+}
+
+bool cgroup_exists(const struct datadir *dir, const char *key)
+{
+	struct wanted wanted = {.key = key};
+
+	cgroup_each(dir, compare, &wanted);
+	return wanted.is_there;
+}

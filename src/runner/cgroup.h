@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/datadir.h"
 #include "base/err.h"
 #include "base/own.h"
@@ -29,3 +31,9 @@ must_check int cgroup_kill(const struct datadir *dir, const char *key, struct er
 
 /* Remove the empty cgroups of a run, or of the instance. */
 must_check int cgroup_remove(const struct datadir *dir, const char *key, struct err *err);
+
+/* Call `each` for what the instance has, by its key; once for each hierarchy where it is. */
+void cgroup_each(const struct datadir *dir, void (*each)(void *arg, const char *key), void *arg);
+
+/* Is there one of this run? */
+bool cgroup_exists(const struct datadir *dir, const char *key);

@@ -34,6 +34,15 @@ static void own_mark_done(struct mark *held)
 	mark_done(held);
 }
 
+static struct mark mark_of(const struct datadir *dir, const char *key)
+{
+	return (struct mark){
+		.exit_dir = datadir_path(dir, "run/exit"),
+		.runc_root = datadir_path(dir, "run/runc"),
+		.key = key,
+	};
+}
+
 /* Is one of the NUL-separated arguments this one? */
 static bool has_argument(const struct str *cmdline, const char *wanted)
 {
@@ -52,14 +61,19 @@ static bool is_program(const struct str *cmdline, const char *name)
 	return strcmp(slash ? slash + 1 : cmdline->data, name) == 0;
 }
 
-static bool is_stray(pid_t pid, const struct mark *mark)
+static bool read_arguments(pid_t pid, struct str *out)
 {
 	owned(free) char *path = mem_format("/proc/%d/cmdline", (int)pid);
-	owned(str_done) struct str cmdline = str_new(CMDLINE_MAX_BYTES);
 	struct err err = ERR_INIT; /* it has ended, or is none of ours: too long a line */
 
-	if (file_read(AT_FDCWD, path, &cmdline, &err) < 0 || cmdline.length == 0 ||
-	    (mark->key && !has_argument(&cmdline, mark->key)))
+	return file_read(AT_FDCWD, path, out, &err) == 0 && out->length > 0;
+}
+
+static bool is_stray(pid_t pid, const struct mark *mark)
+{
+	owned(str_done) struct str cmdline = str_new(CMDLINE_MAX_BYTES);
+
+	if (!read_arguments(pid, &cmdline) || (mark->key && !has_argument(&cmdline, mark->key)))
 		return false;
 	return (is_program(&cmdline, "conmon") && has_argument(&cmdline, mark->exit_dir)) ||
 	       (is_program(&cmdline, "runc") && has_argument(&cmdline, mark->runc_root));
@@ -99,11 +113,7 @@ static int sweep(const struct mark *mark, struct err *err)
 
 int strays_kill(const struct datadir *dir, const char *key, struct err *err)
 {
-	owned(mark_done) struct mark mark = {
-		.exit_dir = datadir_path(dir, "run/exit"),
-		.runc_root = datadir_path(dir, "run/runc"),
-		.key = key,
-	};
+	owned(mark_done) struct mark mark = mark_of(dir, key);
 	int64_t until_ms = clock_mono_ms() + END_TIMEOUT_MS;
 	int count;
 
@@ -115,4 +125,56 @@ int strays_kill(const struct datadir *dir, const char *key, struct err *err)
 				       key ? key : "the instance");
 	}
 	return count;
+}
+
+/* What follows "-n" in conmon's arguments, which are NUL-separated; NULL for none. */
+static const char *key_of(const struct str *cmdline)
+{
+	const char *end = cmdline->data + cmdline->length;
+	bool is_next = false;
+
+	for (const char *at = cmdline->data; at < end; at += strlen(at) + 1) {
+		if (is_next)
+			return at;
+		is_next = strcmp(at, "-n") == 0;
+	}
+	return NULL;
+}
+
+int strays_each(const struct datadir *dir, void (*each)(void *arg, pid_t pid, const char *key),
+		void *arg, struct err *err)
+{
+	owned(mark_done) struct mark mark = mark_of(dir, NULL);
+	owned(closedir) DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+
+	if (!proc)
+		return err_sys(err, "list the processes");
+	while ((entry = readdir(proc))) {
+		owned(str_done) struct str cmdline = str_new(CMDLINE_MAX_BYTES);
+		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+		const char *key = NULL;
+
+		if (pid > 1 && is_stray(pid, &mark) && read_arguments(pid, &cmdline) &&
+		    is_program(&cmdline, "conmon"))
+			key = key_of(&cmdline);
+		if (key)
+			each(arg, pid, key);
+	}
+	return 0;
+}
+
+bool strays_is(const struct datadir *dir, pid_t pid, const char *key)
+{
+	owned(mark_done) struct mark mark = mark_of(dir, key);
+
+	return is_stray(pid, &mark);
+}
+
+void strays_end(const struct datadir *dir, pid_t pid, const char *key)
+{
+	owned(mark_done) struct mark mark = mark_of(dir, key);
+
+	if (is_stray(pid, &mark) && kill_stray(pid, &mark))
+		log_info("runner.strays", "run=%s killed=%d", key, (int)pid);
 }

@@ -1,6 +1,8 @@
 """`check` and `gc`: what is damaged is found, what nothing needs goes, and nothing else does."""
 
+import json
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -97,6 +99,46 @@ def test_owners_and_networks_are_put_right_while_it_runs(own_hub):
     assert hub.call("POST", "/api/repos/create", {"name": "after", "type": "model"}).status == 200
 
 
+def plant_orphans(hub, instance):
+    """A monitor, a cgroup and a loop device as of runs that nobody has written down; their lines of `check`."""
+    key = "0" * 24 + "-7"
+    monitor = subprocess.Popen(["conmon", "-c", "import time; time.sleep(600)", "-n", key,
+                                "--exit-dir", hub.data / "run/exit"], executable="/usr/bin/python3")
+    v1 = pathlib.Path("/sys/fs/cgroup/freezer")
+    cgroup = (v1 if v1.exists() else v1.parent) / f"espace-{instance}" / key
+    cgroup.mkdir(parents=True)
+    image = hub.data / "spaces/stray.img"
+    image.write_bytes(bytes(1 << 20))
+    device = subprocess.run(["losetup", "--find", "--show", image], check=True, capture_output=True,
+                            text=True).stdout.strip()
+    image.unlink()
+    return monitor, cgroup, [f"conmon {monitor.pid} of run {key}", f"cgroup of run {key}",
+                             f"device {device.removeprefix('/dev/')}"]
+
+
+def test_what_no_run_has_is_found_one_by_one(hub):
+    """Beside a run whose own are left alone; and the audit tells what was mended."""
+    hub.create("kept")
+    hub.commit("kept", apps.plain("kept"))
+    hub.wait_stage("kept", "RUNNING")
+    assert check(hub) == (0, [])
+    instance = dict(line.split("=") for line in (hub.data / "instance").read_text().split())["id"]
+    monitor, cgroup, things = plant_orphans(hub, instance)
+    try:
+        status, lines = check(hub)
+        assert (status, lines) == (0, [f"warning: {thing}: no run has it; check --repair mends it" for thing in things])
+        status, lines = check(hub, "--repair")
+        assert (status, lines) == (0, [f"mended: {thing}: no run has it" for thing in things])
+        assert monitor.wait(5) == -signal.SIGKILL and not cgroup.exists()
+    finally:
+        monitor.kill()
+        monitor.wait()
+    assert check(hub) == (0, []) and hub.visit("kept").body == b"kept"
+    rows = [json.loads(line) for line in hub.words("audit", "--json", "--limit", "3").splitlines()]
+    told = {(row["actor"], row["action"], row["detail"]) for row in rows}
+    assert told == {("uid 0", "check.mend", f"{thing}: no run has it") for thing in things}
+
+
 def test_what_a_stop_would_have_taken_down_is_named(own_hub):
     hub = own_hub.start()
     instance = dict(line.split("=") for line in (hub.data / "instance").read_text().split())["id"]
@@ -146,6 +188,8 @@ def test_files_of_an_app_go_a_day_after_its_run_and_environments_stay(hub):
         assert time.monotonic() < end, "the first version's files are still there"
         assert collect(hub, keep_days=14) and first in layers(hub, "app-")  # it has just ended
         subprocess.run([ESPACED, "--data", hub.data, "gc"], env={**os.environ, **clock}, check=True)
+    row, = [json.loads(line) for line in hub.words("audit", "--json", "--limit", "1").splitlines()]
+    assert (row["actor"], row["action"]) == ("the hub", "gc.collect") and "layers" in row["detail"]
     assert hub.visit("aged").body == b"two" and layers(hub, "env-") == environments
 
 

@@ -4,6 +4,7 @@
 const struct checkup_area checkup_areas[] = {
 	{"firewall", CHECKUP_AS_ROOT, checkup_firewall},
 	{"instance", CHECKUP_AS_ROOT, checkup_instance},
+	{"orphans", CHECKUP_AS_ROOT, checkup_orphans},
 	{"files", CHECKUP_AS_ROOT, checkup_files},
 	{"machine", CHECKUP_AS_OWNER, checkup_machine},
 	{"names", CHECKUP_AS_OWNER, checkup_names},

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "daemon/owner.h"
+#include "store/audit.h"
 
 /* A call that is half done when we first look has ended by then, or waits for a slow disk. */
 enum { SETTLE_LOOKS = 20, SETTLE_PAUSE_NS = 200 * 1000 * 1000 };
@@ -72,6 +73,43 @@ void checkup_warning(struct checkup *checkup, const char *thing, const char *tod
 	va_end(args);
 }
 
+/* The count of those before is that of the lines. */
+static void remember(struct checkup *checkup, const struct checkup_finding *finding)
+{
+	size_t count = checkup->counts[CHECKUP_MENDED];
+
+	checkup->mended = mem_grow(checkup->mended, count + 1, sizeof(*checkup->mended));
+	checkup->mended[count] = mem_format("%s: %s", finding->thing, finding->what);
+}
+
+/* Things are of the machine: their rows are of none of its accounts. */
+static int write_audit(struct checkup *checkup, struct err *err)
+{
+	const struct audit_who who = {
+		.actor = checkup->caller, .address = "local", .via = "espaced check --repair"};
+	struct audit_entry entry = {.who = &who, .action = "check.mend", .target = "the hub"};
+	owned(store_tx_end) struct store_tx *tx = NULL;
+
+	if (!checkup->store || checkup->counts[CHECKUP_MENDED] == 0)
+		return 0;
+	if (store_tx_begin(checkup->store, &tx, err) < 0)
+		return -1;
+	for (size_t i = 0; i < checkup->counts[CHECKUP_MENDED]; i++) {
+		entry.detail = checkup->mended[i];
+		if (audit_add(store_tx_db(tx), &entry, err) < 0)
+			return -1;
+	}
+	return store_tx_commit(take(tx), err);
+}
+
+void checkup_done(struct checkup *checkup)
+{
+	for (size_t i = 0; i < checkup->counts[CHECKUP_MENDED]; i++)
+		free(checkup->mended[i]);
+	free(checkup->mended);
+	store_close(checkup->store);
+}
+
 void checkup_mend(struct checkup *checkup, const struct checkup_finding *finding,
 		  int (*mend)(void *arg, struct err *err), void *arg)
 {
@@ -84,6 +122,8 @@ void checkup_mend(struct checkup *checkup, const struct checkup_finding *finding
 		told.severity = CHECKUP_MENDED;
 	else
 		told.todo = err.text;
+	if (told.severity == CHECKUP_MENDED)
+		remember(checkup, &told);
 	checkup_say(checkup, &told);
 }
 
@@ -128,6 +168,8 @@ int checkup_run(struct checkup *checkup, const struct checkup_area *areas, struc
 	if (owner_become(checkup->dir->path, err) < 0)
 		return -1;
 	look_all(checkup, areas, CHECKUP_AS_OWNER);
+	if (write_audit(checkup, err) < 0)
+		return -1;
 	fprintf(checkup->out, "%zu problems, %zu warnings, %zu mended\n", counts[CHECKUP_PROBLEM],
 		counts[CHECKUP_WARNING], counts[CHECKUP_MENDED]);
 	return counts[CHECKUP_PROBLEM] > 0;

@@ -40,6 +40,8 @@ struct checkup {
 	bool repairs;
 	bool hub_runs;
 	FILE *out;
+	const char *caller; /* who repairs, for the audit: "uid 0" */
+	char **mended;      /* "THING: WHAT" of each, until they are in the audit */
 	size_t counts[CHECKUP_SEVERITY_COUNT];
 };
 
@@ -59,8 +61,9 @@ void checkup_warning(struct checkup *checkup, const char *thing, const char *tod
 		     const char *format, ...) like_printf(4, 5);
 
 /*
- * Something that `mend` can put right without loss: called with --repair, and reported as mended
- * where it succeeds. Without --repair the finding is reported, and that --repair mends it.
+ * Something that `mend` can put right without loss: called with --repair, reported as mended where
+ * it succeeds, and told to the audit at the end, if the database is usable. Without --repair the
+ * finding is reported, and that --repair mends it.
  */
 void checkup_mend(struct checkup *checkup, const struct checkup_finding *finding,
 		  int (*mend)(void *arg, struct err *err), void *arg);
@@ -91,6 +94,9 @@ extern const struct checkup_area checkup_areas[];
 must_check int checkup_run(struct checkup *checkup, const struct checkup_area *areas,
 			   struct err *err);
 
+/* Give back what the areas have opened and noted. */
+void checkup_done(struct checkup *checkup);
+
 /* check [--repair], printed on stdout. The same results. */
 must_check int checkup_word(const struct options *options, struct err *err);
 
@@ -112,6 +118,8 @@ int checkup_audit(struct checkup *checkup, struct err *err);
 int checkup_repositories(struct checkup *checkup, struct err *err);
 /* run/ and what the hub has on this machine: runs, cgroups, links, bridge, nft table. */
 int checkup_instance(struct checkup *checkup, struct err *err);
+/* Monitors, cgroups and loop devices, one by one: of which run? */
+int checkup_orphans(struct checkup *checkup, struct err *err);
 /* Owners and modes. */
 int checkup_files(struct checkup *checkup, struct err *err);
 /* layers/: names, owners, the base system, what was never finished. */

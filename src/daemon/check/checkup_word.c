@@ -1,4 +1,6 @@
 #include "daemon/check/checkup.h"
+
+#include "base/mem.h"
 #include "daemon/keeper.h"
 #include "daemon/words/usage.h"
 
@@ -22,10 +24,12 @@ int checkup_word(const struct options *options, struct err *err)
 {
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 	owned(close) int locked = -1;
+	owned(free) char *caller = mem_format("uid %lu", (unsigned long)getuid());
 	struct checkup checkup = {.settings = &options->settings,
 				  .dir = &dir,
 				  .is_root = geteuid() == 0,
-				  .out = stdout};
+				  .out = stdout,
+				  .caller = caller};
 	const struct usage_option flags[] = {{"--repair", USAGE_FLAG, &checkup.repairs}};
 	const struct usage usage = {"check [--repair]", flags, 1, NULL, 0};
 	int result;
@@ -34,6 +38,6 @@ int checkup_word(const struct options *options, struct err *err)
 	    datadir_open(options->data, &dir, err) < 0 || find_hub(&checkup, &locked, err) < 0)
 		return -1;
 	result = checkup_run(&checkup, checkup_areas, err);
-	store_close(checkup.store);
+	checkup_done(&checkup);
 	return result;
 }

@@ -96,12 +96,65 @@ static void leaves_alone_what_is_not_ours(void **state)
 	assert_false(ended(&not_at_it));
 }
 
+struct seen {
+	pid_t pid;
+	char key[64];
+	unsigned count;
+};
+
+static void see(void *arg, pid_t pid, const char *key)
+{
+	struct seen *seen = arg;
+
+	seen->pid = pid;
+	snprintf(seen->key, sizeof(seen->key), "%s", key);
+	seen->count++;
+}
+
+/* As conmon is called: the key follows -n. */
+static struct proc start_named(const char *exits)
+{
+	owned(free) char *path = datadir_path(&dir, "conmon");
+	const char *const argv[] = {path, "-F", "-n", "7", KEY, exits, NULL};
+	const int fds[] = {-1, -1, -1};
+	struct proc proc = PROC_INIT;
+	struct err err = ERR_INIT;
+
+	if (proc_start(&(struct proc_spec){.argv = argv, .fds = fds, .fd_count = 3}, &proc, &err) <
+	    0)
+		fail_msg("%s", err.text);
+	return proc;
+}
+
+static void names_the_run_of_each_monitor_and_ends_one_alone(void **state)
+{
+	owned(free) char *exits = datadir_path(&dir, "run/exit");
+	owned(proc_done) struct proc named = start_named(exits);
+	owned(proc_done) struct proc without = start("conmon", KEY, exits);
+	struct seen seen = {0};
+	struct err err = ERR_INIT;
+
+	assert_int_equal(strays_each(&dir, see, &seen, &err), 0);
+	assert_int_equal(seen.count, 1);
+	assert_int_equal(seen.pid, named.pid);
+	assert_string_equal(seen.key, "7");
+	assert_true(strays_is(&dir, named.pid, KEY));
+	strays_end(&dir, named.pid, OTHER);
+	assert_false(ended(&named));
+	strays_end(&dir, named.pid, KEY);
+	assert_true(ended(&named));
+	assert_false(strays_is(&dir, named.pid, KEY));
+	assert_false(ended(&without));
+	kill_strays(NULL);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(kills_the_monitor_and_runc_of_one_run),
 		TEST(leaves_alone_what_is_not_ours),
+		TEST(names_the_run_of_each_monitor_and_ends_one_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

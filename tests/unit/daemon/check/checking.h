@@ -28,6 +28,8 @@ static inline void checking_begin(struct checking *checking)
 static inline void checking_end(struct checking *checking)
 {
 	fclose(checking->checkup.out);
+	checking->checkup.store = NULL; /* the test's own */
+	checkup_done(&checking->checkup);
 	free(checking->text);
 }
 
