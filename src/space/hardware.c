@@ -306,6 +306,13 @@ struct engine_limits hardware_limits(const struct hardware *hardware, const char
 	};
 }
 
+int64_t hardware_price(const struct hardware *hardware, const char *name)
+{
+	const struct hardware_flavor *flavor = hardware_find(hardware, name);
+
+	return flavor ? flavor->micro_usd : 0;
+}
+
 /* "16 GB", as the real hub writes it. */
 static json_t *gigabytes(int64_t bytes)
 {

@@ -63,5 +63,8 @@ must_check int hardware_need(const struct hardware *hardware, const char *name,
 /* What a run of this flavor may use; of cpu-basic where the flavor is no longer there. */
 struct engine_limits hardware_limits(const struct hardware *hardware, const char *name);
 
+/* What a minute of it costs, in micro-USD; nothing where it is no longer there. */
+int64_t hardware_price(const struct hardware *hardware, const char *name);
+
 /* The catalogue as clients list it. Belongs to the caller. */
 json_t *hardware_json(const struct hardware *hardware);

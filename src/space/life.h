@@ -112,6 +112,7 @@ struct space_loop {
 	struct engine *engine;
 	struct crew *crew;
 	struct loop_timer *observe; /* ask the engine again */
+	struct loop_timer *see;     /* tell the ledger that what runs goes on */
 	struct life *lives;
 	struct life_fact *facts;
 	struct life_ask *asks;

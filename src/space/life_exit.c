@@ -11,6 +11,7 @@
 struct end {
 	const struct space *space;
 	const struct runrow *row;
+	int64_t started_ms; /* as the engine says; the row may lack it. 0: never */
 	int64_t at_ms;
 	int status;
 	char reason[256];
@@ -23,6 +24,9 @@ static int write_end(void *arg, struct store_db *db, struct err *err)
 {
 	const struct end *end = arg;
 
+	/* It came and went while no hub looked: what it used counts all the same. */
+	if (end->started_ms && runrow_started(db, end->row, end->started_ms, err) < 0)
+		return -1;
 	if (runrow_ended(db, end->row, end->at_ms, end->status, end->reason, err) < 0)
 		return -1;
 	if (end->last && space_set_current(db, end->space->repo_id, "", "", err) < 0)
@@ -170,6 +174,7 @@ static bool end_run(struct life *life, const struct life_view *view, const struc
 	enum stage_event event;
 
 	end.served = row->ready_ms && ready_count(view) == 1;
+	end.started_ms = fact ? fact->run.started_ms : 0;
 	describe(life, fact, &end);
 	event = judge(life, &end, error);
 	close_log(life, &end); /* before the stage says so: who sees it reads the whole log */

@@ -237,6 +237,7 @@ bool life_start(struct life *life, const struct life_view *view)
 	name_run(space, runs, &row);
 	memcpy(row.commit, space->commit, sizeof(row.commit));
 	memcpy(row.flavor, space->flavor, sizeof(row.flavor));
+	row.price = hardware_price(life->loop->config.hardware, row.flavor);
 	memcpy(row.env_layer, space->plan.env_layer, sizeof(row.env_layer));
 	close_build_log(life, space);
 	if (err.kind == ERR_NONE &&

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "space/ledger.h"
 #include "space/life.h"
 #include "space/wish.h"
 
@@ -127,6 +128,25 @@ static void on_lost(void *arg)
 	observe(arg);
 }
 
+/*
+ * Which spans of the ledger go on: for the hub after us, should this machine fail now. Only once
+ * the engine has reported, for its report may end some that the hub before us had.
+ */
+static void see(void *arg)
+{
+	struct space_loop *loop = arg;
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	const struct ledger_moment now = ledger_moment(0);
+	struct err err = ERR_INIT;
+
+	loop_timer_set(loop->see, LEDGER_SEEN_MS);
+	if (!loop->observed)
+		return;
+	if (store_tx_begin(loop->config.store, &tx, &err) < 0 ||
+	    ledger_see(store_tx_db(tx), &now, &err) < 0 || store_tx_commit(take(tx), &err) < 0)
+		log_error("space.ledger", "error=%s", err.text);
+}
+
 static void add_life(void *arg, int64_t repo_id)
 {
 	life_of(arg, repo_id);
@@ -152,9 +172,11 @@ static int begin(struct space_loop *loop, struct err *err)
 	loop->engine->lost = on_lost;
 	loop->engine->arg = loop;
 	loop->observe = loop_timer_new(loop->loop, observe, loop);
+	loop->see = loop_timer_new(loop->loop, see, loop);
 	if (read_spaces(loop, err) < 0)
 		return -1;
 	loop_timer_set(loop->observe, 0);
+	loop_timer_set(loop->see, LEDGER_SEEN_MS);
 	return 0;
 }
 
@@ -207,6 +229,7 @@ static void end(struct space_loop *loop)
 	}
 	life_free_all(loop);
 	loop_timer_free(take(loop->observe));
+	loop_timer_free(take(loop->see));
 	if (loop->engine)
 		loop->engine->ops->free(loop->engine);
 	loop->engine = NULL;

@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "space/ledger.h"
 
 #define COLUMNS                                                                                  \
 	"id, key, kind, repo_id, generation, restart_nonce, \"commit\", flavor, env_layer, log," \
-	" created_ms, started_ms, ready_ms, ended_ms"
+	" created_ms, started_ms, ready_ms, ended_ms, price"
 
 static void bind_time(struct store_query *query, int64_t at_ms)
 {
@@ -26,6 +27,7 @@ static void read_row(struct store_query *query, struct runrow *out)
 		.started_ms = store_int(query, 11), /* NULL reads as 0 */
 		.ready_ms = store_int(query, 12),
 		.ended_ms = store_int(query, 13),
+		.price = store_int(query, 14),
 	};
 	store_copy(query, 1, out->key, sizeof(out->key));
 	store_copy(query, 6, out->commit, sizeof(out->commit));
@@ -37,7 +39,8 @@ int runrow_add(struct store_db *db, struct runrow *row, struct err *err)
 {
 	owned(store_query_end) struct store_query *query = store_query(
 		db, "INSERT INTO runs (key, kind, repo_id, generation, restart_nonce, \"commit\","
-		    " flavor, env_layer, log, created_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+		    " flavor, env_layer, log, created_ms, price)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
 
 	if (row->created_ms == 0)
 		row->created_ms = clock_wall_ms();
@@ -51,6 +54,7 @@ int runrow_add(struct store_db *db, struct runrow *row, struct err *err)
 	store_bind_text(query, row->env_layer);
 	store_bind_int(query, row->log);
 	store_bind_int(query, row->created_ms);
+	store_bind_int(query, row->price);
 	if (store_step(query, err) < 0)
 		return err_in(err, "run %s", row->key);
 	row->id = store_last_id(db);
@@ -100,35 +104,9 @@ static int mark(struct store_db *db, const char *sql, const struct runrow *row, 
 	return store_changes(db) > 0;
 }
 
-static int ledger_begin(struct store_db *db, const struct runrow *row, int64_t at_ms,
-			struct err *err)
-{
-	owned(store_query_end) struct store_query *query =
-		store_query(db, "INSERT INTO ledger (repo_id, run_key, flavor, from_ms, from_mono)"
-				" VALUES (?, ?, ?, ?, ?)");
-
-	store_bind_int(query, row->repo_id);
-	store_bind_text(query, row->key);
-	store_bind_text(query, row->flavor);
-	bind_time(query, at_ms);
-	store_bind_int(query, clock_mono_ms());
-	return store_step(query, err) < 0 ? -1 : 0;
-}
-
-static int ledger_end(struct store_db *db, const struct runrow *row, int64_t at_ms, struct err *err)
-{
-	owned(store_query_end) struct store_query *query =
-		store_query(db, "UPDATE ledger SET to_ms = ?, to_mono = ? WHERE run_key = ?"
-				" AND to_ms IS NULL");
-
-	bind_time(query, at_ms);
-	store_bind_int(query, clock_mono_ms());
-	store_bind_text(query, row->key);
-	return store_step(query, err) < 0 ? -1 : 0;
-}
-
 int runrow_started(struct store_db *db, const struct runrow *row, int64_t at_ms, struct err *err)
 {
+	struct ledger_moment at;
 	int changed = mark(db,
 			   "UPDATE runs SET started_ms = ? WHERE id = ? AND started_ms IS NULL"
 			   " AND ended_ms IS NULL",
@@ -136,7 +114,8 @@ int runrow_started(struct store_db *db, const struct runrow *row, int64_t at_ms,
 
 	if (changed <= 0 || row->kind == ENGINE_BUILD) /* building costs nothing */
 		return changed < 0 ? -1 : 0;
-	return ledger_begin(db, row, at_ms, err);
+	at = ledger_moment(at_ms);
+	return ledger_begin(db, row->key, &at, err);
 }
 
 int runrow_ready(struct store_db *db, const struct runrow *row, int64_t at_ms, struct err *err)
@@ -149,13 +128,28 @@ int runrow_ready(struct store_db *db, const struct runrow *row, int64_t at_ms, s
 		       : 0;
 }
 
+/* Nobody has reported the end: it is counted until it was last seen. */
+static int lost_at(struct store_db *db, const struct runrow *row, struct ledger_moment *at,
+		   int64_t *at_ms, struct err *err)
+{
+	if (!row->started_ms)
+		return 0;
+	if (ledger_last_seen(db, row->key, at, err) < 0)
+		return -1;
+	*at_ms = at->wall_ms;
+	return 0;
+}
+
 int runrow_ended(struct store_db *db, const struct runrow *row, int64_t at_ms, int exit_status,
 		 const char *reason, struct err *err)
 {
 	owned(store_query_end) struct store_query *query =
 		store_query(db, "UPDATE runs SET exit_status = ?, reason = ? WHERE id = ?"
 				" AND ended_ms IS NULL");
+	struct ledger_moment at = ledger_moment(at_ms);
 
+	if (strcmp(reason, RUNROW_LOST) == 0 && lost_at(db, row, &at, &at_ms, err) < 0)
+		return -1;
 	store_bind_int(query, exit_status);
 	store_bind_text(query, reason);
 	store_bind_int(query, row->id);
@@ -164,7 +158,7 @@ int runrow_ended(struct store_db *db, const struct runrow *row, int64_t at_ms, i
 	if (mark(db, "UPDATE runs SET ended_ms = ? WHERE id = ? AND ended_ms IS NULL", row, at_ms,
 		 err) < 0)
 		return -1;
-	return row->kind == ENGINE_BUILD ? 0 : ledger_end(db, row, at_ms, err);
+	return row->kind == ENGINE_BUILD ? 0 : ledger_end(db, row->key, &at, err);
 }
 
 int runrow_history(struct store_db *db, int64_t repo_id, int64_t generation, int64_t since_ms,

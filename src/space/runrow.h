@@ -10,8 +10,8 @@
 
 /*
  * Rows about runs: written before an engine is asked for a run, so that a hub that is killed at any
- * moment finds all that it had started; and the ledger of metered use, one row for each span in
- * which an app's process existed.
+ * moment finds all that it had started. What an app's run uses is counted in the same
+ * transactions, by space/ledger.h.
  *
  * Units: milliseconds of the wall clock; 0 for "not yet".
  */
@@ -24,6 +24,7 @@ struct runrow {
 	int64_t restart_nonce;
 	char commit[41];
 	char flavor[64];
+	int64_t price; /* of that flavor, micro-USD for a minute, when the run was made */
 	char env_layer[48];
 	int64_t log; /* number of its log file */
 	int64_t created_ms;
@@ -50,6 +51,7 @@ must_check int runrow_started(struct store_db *db, const struct runrow *row, int
 			      struct err *err);
 must_check int runrow_ready(struct store_db *db, const struct runrow *row, int64_t at_ms,
 			    struct err *err);
+/* Where the reason is RUNROW_LOST, the end is when it was last seen, and `at_ms` doesn't count. */
 must_check int runrow_ended(struct store_db *db, const struct runrow *row, int64_t at_ms,
 			    int exit_status, const char *reason, struct err *err);
 

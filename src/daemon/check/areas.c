@@ -10,6 +10,7 @@ const struct checkup_area checkup_areas[] = {
 	{"names", CHECKUP_AS_OWNER, checkup_names},
 	{"database", CHECKUP_AS_OWNER, checkup_database},
 	{"rows", CHECKUP_AS_OWNER, checkup_rows},
+	{"ledger", CHECKUP_AS_OWNER, checkup_ledger},
 	{"audit", CHECKUP_AS_OWNER, checkup_audit},
 	{"repositories", CHECKUP_AS_OWNER, checkup_repositories},
 	{"layers", CHECKUP_AS_OWNER, checkup_layers},

@@ -100,6 +100,16 @@ void checkup_done(struct checkup *checkup);
 /* check [--repair], printed on stdout. The same results. */
 must_check int checkup_word(const struct options *options, struct err *err);
 
+/* What to ask the rows; each selects what to call the things that are wrong. */
+struct checkup_question {
+	const char *sql;
+	const char *what;
+	const char *todo;
+};
+/* Ask all, in one reading; nothing where there is no usable database. */
+must_check int checkup_ask(struct checkup *checkup, const struct checkup_question *list,
+			   size_t count, struct err *err);
+
 /* --- the areas --- */
 
 /* Programs, kernel, room on the disk. */
@@ -112,6 +122,8 @@ int checkup_database(struct checkup *checkup, struct err *err);
 int checkup_firewall(struct checkup *checkup, struct err *err);
 /* Rows that contradict each other. */
 int checkup_rows(struct checkup *checkup, struct err *err);
+/* The ledger against the runs. */
+int checkup_ledger(struct checkup *checkup, struct err *err);
 /* The chain of the audit. */
 int checkup_audit(struct checkup *checkup, struct err *err);
 /* repos/: folders against rows, git fsck, what crashes have left. */

@@ -4,11 +4,7 @@
  * What rows must agree on and no constraint of the schema holds. Each question selects what to call
  * the thing that is wrong; a transaction writes all of it or nothing, so nothing is in flight here.
  */
-static const struct question {
-	const char *sql;
-	const char *what;
-	const char *todo;
-} questions[] = {
+static const struct checkup_question questions[] = {
 	{"SELECT 'Space ' || full_name FROM spaces s WHERE deleting = 0"
 	 " AND NOT EXISTS (SELECT 1 FROM repos r WHERE r.id = s.repo_id AND r.type = 'space')",
 	 "it has no repository", "delete its row of the table spaces, or bring a backup back"},
@@ -19,23 +15,10 @@ static const struct question {
 	{"SELECT 'Space ' || s.full_name FROM spaces s JOIN repos r ON r.id = s.repo_id"
 	 " WHERE r.hex <> s.hex",
 	 "it names another repository than its own", "bring a backup back"},
-	{"SELECT 'ledger of ' || run_key FROM ledger WHERE to_ms IS NOT NULL AND to_mono IS NULL"
-	 " OR to_mono < from_mono AND to_ms < from_ms",
-	 "a span ends before it begins", "correct it by hand: use is counted by it"},
-	{"SELECT 'ledger of ' || l.run_key FROM ledger l WHERE l.to_ms IS NULL"
-	 " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = l.run_key AND r.ended_ms IS NULL)",
-	 "a span is open and its run has ended", "correct it by hand: use is counted by it"},
-	{"SELECT 'ledger of ' || run_key FROM ledger WHERE to_ms IS NULL"
-	 " GROUP BY run_key HAVING count(*) > 1",
-	 "two spans of one run are open", "correct it by hand: use is counted by it"},
-	{"SELECT 'ledger of ' || r.key FROM runs r WHERE r.kind = 'app' AND r.ended_ms IS NULL"
-	 " AND r.started_ms IS NOT NULL AND NOT EXISTS"
-	 " (SELECT 1 FROM ledger l WHERE l.run_key = r.key AND l.to_ms IS NULL)",
-	 "the run has started and no span is open", "restart the Space: its use is not counted"},
 };
 
-static int ask(struct checkup *checkup, struct store_db *db, const struct question *question,
-	       struct err *err)
+static int ask(struct checkup *checkup, struct store_db *db,
+	       const struct checkup_question *question, struct err *err)
 {
 	owned(store_query_end) struct store_query *query = store_query(db, question->sql);
 	int row;
@@ -46,7 +29,8 @@ static int ask(struct checkup *checkup, struct store_db *db, const struct questi
 	return row;
 }
 
-int checkup_rows(struct checkup *checkup, struct err *err)
+int checkup_ask(struct checkup *checkup, const struct checkup_question *list, size_t count,
+		struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
 
@@ -54,8 +38,13 @@ int checkup_rows(struct checkup *checkup, struct err *err)
 		return 0;
 	if (store_read_begin(checkup->store, &read, err) < 0)
 		return -1;
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
-		if (ask(checkup, store_read_db(read), &questions[i], err) < 0)
+	for (size_t i = 0; i < count; i++)
+		if (ask(checkup, store_read_db(read), &list[i], err) < 0)
 			return -1;
 	return 0;
+}
+
+int checkup_rows(struct checkup *checkup, struct err *err)
+{
+	return checkup_ask(checkup, questions, sizeof(questions) / sizeof(questions[0]), err);
 }

@@ -48,6 +48,8 @@ static void reads_what_a_flavor_may_use(void **state)
 	assert_int_equal(limits.disk_bytes, INT64_C(3) << 30);
 	assert_int_equal(limits.pids, 100);
 	assert_int_equal(half->micro_usd, 10000);
+	assert_int_equal(hardware_price(hardware, "half"), 10000);
+	assert_int_equal(hardware_price(hardware, "gone"), 0);
 	assert_int_equal(hardware_limits(hardware, "cpu-basic").pids, 512);
 	/* One that an operator took away while a Space has it. */
 	assert_int_equal(hardware_limits(hardware, "gone").cpu_milli, 2000);
