@@ -13,11 +13,15 @@ static char *path_of(const char *repo)
 	return mem_format("%s/espace-unsettled", repo);
 }
 
+/* It says what it says by its name: no byte of it is to be synced. */
 int mark_set(const char *repo, struct err *err)
 {
 	owned(free) char *path = path_of(repo);
+	owned(close) int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	return file_write(AT_FDCWD, path, "", 0, 0600, err);
+	if (fd < 0)
+		return err_sys(err, "%s", path);
+	return file_sync_dir(AT_FDCWD, repo, err);
 }
 
 void mark_clear(const char *repo)
