@@ -459,8 +459,7 @@ static void one_that_forks_all_the_time_can_be_suspended(void **state)
 	contract.app.argv = server;
 	contract_wait(contract_is_running, key);
 	for (int i = 0; i < 10; i++) {
-		assert_int_equal(engine->ops->suspend(engine, key, &err), 0);
-		contract_wait(contract_is_frozen, key);
+		contract_freeze(key);
 		assert_int_equal(engine->ops->resume(engine, key, &err), 0);
 		contract_wait(contract_is_running, key);
 	}
@@ -734,8 +733,7 @@ static void stop_all_leaves_nothing(void **state)
 		contract_wait(contract_is_running, key);
 	}
 	assert_true(in_list(links, dir.instance) && in_list(cgroups, dir.instance));
-	assert_int_equal(contract.engine->ops->suspend(contract.engine, SPACE "-31", &err), 0);
-	contract_wait(contract_is_frozen, SPACE "-31");
+	contract_freeze(SPACE "-31");
 	kill_runner();
 	since_ms = clock_mono_ms();
 	for (int i = 0; i < 2; i++)
