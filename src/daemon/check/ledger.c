@@ -3,7 +3,9 @@
 /*
  * Is the ledger (space/ledger.h) what the runs' rows and its own ends say? All that is counted can
  * be computed again from these: where a run began and ended, and each span's two moments. A
- * transaction writes a run and its span together, so nothing is in flight here.
+ * transaction writes a run and its span together, so nothing is in flight here. Spans outlive the
+ * rows of runs, whose numbers are given again: a span is of the run that has its number and its
+ * key.
  */
 #define REMEDY "correct the row of the table ledger by hand: use is counted by it"
 
@@ -19,7 +21,8 @@ static const struct checkup_question questions[] = {
 	 " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = l.run_key AND r.ended_ms IS NULL)",
 	 "a span is open and its run has ended", REMEDY},
 	{"SELECT DISTINCT 'ledger of ' || a.run_key FROM ledger a JOIN ledger b"
-	 " ON b.run_id = a.run_id AND b.id > a.id WHERE a.run_id <> 0 AND a.boot <> ''"
+	 " ON b.run_id = a.run_id AND b.run_key = a.run_key AND b.id > a.id"
+	 " WHERE a.run_id <> 0 AND a.boot <> ''"
 	 " AND (a.to_ms IS NULL OR (b.boot = a.to_boot AND b.from_mono < a.to_mono))",
 	 "two spans of one run overlap", REMEDY},
 	{"SELECT 'ledger of ' || r.key FROM runs r WHERE r.kind = 'app'"
@@ -27,10 +30,11 @@ static const struct checkup_question questions[] = {
 	 " (SELECT 1 FROM ledger l WHERE l.run_key = r.key)",
 	 "the run has started and is not counted", "restart the Space, if the run is still there"},
 	{"SELECT 'ledger of ' || r.key FROM runs r JOIN ledger l ON l.run_id = r.id"
-	 " WHERE r.kind = 'build' OR l.flavor <> r.flavor OR l.price <> r.price",
+	 " AND l.run_key = r.key WHERE r.kind = 'build' OR l.flavor <> r.flavor"
+	 " OR l.price <> r.price",
 	 "a span is not of its run's flavor and price", REMEDY},
 	{"SELECT 'ledger of ' || r.key FROM runs r JOIN ledger l ON l.id ="
-	 " (SELECT min(id) FROM ledger WHERE run_id = r.id)"
+	 " (SELECT min(id) FROM ledger WHERE run_id = r.id AND run_key = r.key)"
 	 " WHERE l.boot <> '' AND l.from_ms <> r.started_ms",
 	 "its first span does not begin when the run started", REMEDY},
 };

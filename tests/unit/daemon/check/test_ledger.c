@@ -92,6 +92,16 @@ static void a_gap_at_the_start_is_named(void **state)
 	       "problem: ledger of b-1: its first span does not begin when the run started");
 }
 
+/* Rows of runs go with their Space and free their numbers; what was used stays. */
+static void spans_of_a_run_that_is_gone_are_not_of_the_next_with_its_number(void **state)
+{
+	expect(state,
+	       "DELETE FROM runs WHERE id = 8;"
+	       "INSERT INTO runs (id, key, kind, repo_id, generation, log, created_ms, started_ms)"
+	       " VALUES (8, 'env-1', 'build', 5, 3, 3, 80, 81)",
+	       "");
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)
@@ -104,6 +114,7 @@ int main(void)
 		CASE(an_end_without_a_length_is_named),
 		CASE(another_price_than_the_runs_is_named),
 		CASE(a_gap_at_the_start_is_named),
+		CASE(spans_of_a_run_that_is_gone_are_not_of_the_next_with_its_number),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
