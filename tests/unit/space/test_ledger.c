@@ -179,6 +179,7 @@ static void a_lost_run_is_counted_until_it_was_last_seen(void **state)
 	struct err err = ERR_INIT;
 
 	world_ok(runrow_started(db, &run, 0, &err), &err);
+	run.started_ms = 1;
 	world_ok(runrow_ended(db, &run, 0, ENGINE_LOST, RUNROW_LOST, &err), &err);
 	begin("a-2", at(10000, 1000, "x"));
 	world_ok(ledger_see(db, &seen, &err), &err);
