@@ -5,24 +5,13 @@
 #include "api/answer.h"
 #include "api/limits.h"
 #include "api/page.h"
-#include "base/clock.h"
 #include "base/mem.h"
-#include "base/when.h"
 #include "store/audit.h"
 
 /*
  * Who has changed what, newest first: docs/audit.md. The address is ours, no client knows it; it
  * pages as lists do. A row is whole, so that whoever fetches the rows can verify their chain.
  */
-
-static int read_time(const struct call *call, const char *name, int64_t *out, struct err *err)
-{
-	const char *text = http_query(call->request, name);
-
-	if (!text || !*text)
-		return 0;
-	return when_parse(text, clock_wall_ms(), out, err) < 0 ? err_in(err, "%s", name) : 0;
-}
 
 /* One row more than the page has tells whether there is another page. */
 static int read_query(const struct call *call, struct audit_query *out, int64_t *limit,
@@ -42,9 +31,9 @@ static int read_query(const struct call *call, struct audit_query *out, int64_t 
 		.before_id = cursor,
 		.limit = *limit + 1,
 	};
-	if (read_time(call, "since", &out->since_ms, err) < 0)
+	if (call_time(call, "since", &out->since_ms, err) < 0)
 		return -1;
-	return read_time(call, "until", &out->until_ms, err);
+	return call_time(call, "until", &out->until_ms, err);
 }
 
 static void add_row(void *arg, const struct audit_row *row)

@@ -7,6 +7,7 @@
 #include "api/quota.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/when.h"
 #include "store/audit.h"
 
 struct call *call_new(const struct call_row *row, const struct api_config *config,
@@ -424,6 +425,15 @@ void call_wake(struct call *call)
 {
 	if (call->config->wake)
 		call->config->wake(call->config->arg, call->repo.id);
+}
+
+int call_time(const struct call *call, const char *name, int64_t *out, struct err *err)
+{
+	const char *text = http_query(call->request, name);
+
+	if (!text || !*text)
+		return 0;
+	return when_parse(text, clock_wall_ms(), out, err) < 0 ? err_in(err, "%s", name) : 0;
 }
 
 int call_refuse_pull(const struct call *call, struct err *err)

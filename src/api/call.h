@@ -109,6 +109,12 @@ must_check int call_space(struct call *call, struct space *out, struct err *err)
 must_check int call_find_readable(struct call *call, enum repo_type type, const char *full_name,
 				  struct repo *out, struct err *err);
 
+/*
+ * A moment of the query (base/when.h), milliseconds of the wall clock; missing or empty: *out is
+ * left as it was. Errors: ERR_INVALID that names it.
+ */
+must_check int call_time(const struct call *call, const char *name, int64_t *out, struct err *err);
+
 /* Begin a change; call->repo, if there is one, still exists in it. Errors: ERR_NO_REPO. */
 must_check int call_change(struct call *call, struct store_tx **out, struct err *err);
 

@@ -114,7 +114,7 @@ static int run_word(const struct options *options, struct err *err)
 		{"@runner", .plain = run_role_runner}, {"gc", .plain = gc_word},
 		{"check", .with_words = checkup_word}, {"user", .with_store = words_user},
 		{"org", .with_store = words_org},      {"token", .with_store = words_token},
-		{"audit", .with_store = words_audit},
+		{"audit", .with_store = words_audit},  {"usage", .with_store = words_usage},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {

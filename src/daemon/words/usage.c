@@ -82,7 +82,7 @@ int usage_parse(const struct usage *usage, int argc, char **argv, struct err *er
 			usage->names[names++] = argv[i];
 		}
 	}
-	if (names < usage->name_count)
+	if (names + usage->optional_count < usage->name_count)
 		return err_set(err, ERR_INVALID, "something is missing; usage: %s", usage->line);
 	return 0;
 }

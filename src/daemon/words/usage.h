@@ -35,8 +35,9 @@ struct usage {
 	const char *line; /* "user add NAME [--admin]", told with each error */
 	const struct usage_option *options;
 	size_t option_count;
-	const char **names; /* by position, all of them needed */
+	const char **names; /* by position */
 	size_t name_count;
+	size_t optional_count; /* of the last names: they may be left out */
 };
 
 /* Texts are borrowed from argv. Errors: ERR_INVALID. */

@@ -46,3 +46,10 @@ must_check int words_token(struct store *store, int argc, char **argv, FILE *out
  * Verifies their chain (store/chain.h) and prints its head. Errors: ERR_SYSTEM where it is broken.
  */
 must_check int words_audit(struct store *store, int argc, char **argv, FILE *out, struct err *err);
+
+/*
+ * usage [--from T] [--to T] [--json] [USER|ORG]
+ * Prints what Spaces have used of which flavor, and what it costs (space/bill.h), by Space: of all,
+ * or of one account. Changes nothing.
+ */
+must_check int words_usage(struct store *store, int argc, char **argv, FILE *out, struct err *err);

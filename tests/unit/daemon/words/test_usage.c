@@ -118,6 +118,19 @@ static void a_list_has_an_end(void **state)
 	assert_int_equal(given.err.kind, ERR_INVALID);
 }
 
+static void the_last_names_may_be_optional(void **state)
+{
+	struct err err = ERR_INIT;
+	const char *names[2] = {NULL, NULL};
+	const struct usage usage = {"test A [B]", NULL, 0, names, 2, 1};
+
+	assert_int_equal(usage_parse(&usage, 1, (char *[]){"a"}, &err), 0);
+	assert_string_equal(names[0], "a");
+	assert_null(names[1]);
+	assert_int_equal(usage_parse(&usage, 0, NULL, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +140,7 @@ int main(void)
 		cmocka_unit_test(values_may_be_empty_or_look_like_options),
 		cmocka_unit_test(wrong_use_is_refused_with_the_usage),
 		cmocka_unit_test(a_list_has_an_end),
+		cmocka_unit_test(the_last_names_may_be_optional),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
