@@ -37,6 +37,7 @@ static const struct answer_row rows[ERR_KIND_COUNT] = {
 	[ERR_NO_ENTRY] = {404, "EntryNotFound", NULL},
 	[ERR_NO_ROUTE] = {404, NULL, "nothing is served at this address"},
 	[ERR_NOT_FOUND] = {404, NULL, NULL},
+	[ERR_MOVED] = {307, NULL, NULL},
 	[ERR_EXISTS] = {409, NULL, NULL},
 	[ERR_STALE] = {412, NULL,
 		       "The branch was updated since you opened this page. Please refresh and "

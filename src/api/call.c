@@ -68,11 +68,23 @@ static int path_type(const struct call *call, enum repo_type *out, struct err *e
 	return err_set(err, ERR_NO_ROUTE, "no kind of repository is called %s", plural);
 }
 
+static int check_right(const struct call *call, struct store_db *db, enum auth_right right,
+		       const struct repo *repo, struct err *err)
+{
+	const struct auth_target target = {
+		.owner_id = repo->owner_id,
+		.creator_id = repo->creator_id,
+		.full_name = repo->full_name,
+		.is_private = repo->is_private,
+	};
+
+	return auth_check(db, &call->actor, right, &target, err);
+}
+
 /* Find a repository and ask for a right on it. */
 static int find_allowed(const struct call *call, struct store_db *db, enum auth_right right,
 			const char *full_name, struct repo *repo, struct err *err)
 {
-	struct auth_target target;
 	enum repo_type type = repo->type;
 	int found = repo_find(db, type, full_name, repo, err);
 
@@ -80,13 +92,7 @@ static int find_allowed(const struct call *call, struct store_db *db, enum auth_
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NO_REPO, "no %s %s", repo_type_name(type), full_name);
-	target = (struct auth_target){
-		.owner_id = repo->owner_id,
-		.creator_id = repo->creator_id,
-		.full_name = repo->full_name,
-		.is_private = repo->is_private,
-	};
-	return auth_check(db, &call->actor, right, &target, err);
+	return check_right(call, db, right, repo, err);
 }
 
 /* The namespace that a body names: the caller's own where it names none. */
@@ -135,7 +141,7 @@ static int may_create(struct call *call, struct store_db *db, struct err *err)
 		.full_name = call->owner.name,
 	};
 
-	if (auth_check(db, &call->actor, call->row->right, &target, err) == 0)
+	if (auth_check(db, &call->actor, AUTH_CREATE, &target, err) == 0)
 		return 1;
 	return err->kind == ERR_DENIED ? 0 : -1;
 }
@@ -155,32 +161,95 @@ static int may_look(struct call *call, struct store_db *db, const char *full_nam
 }
 
 /*
- * That a name is taken is said before all else (A2), to readers of the namespace too: call->repo is
- * that repository then. Whether a foreign namespace exists is no different to who may not create in
- * it.
+ * That a name is taken is said before all else (A2), to readers of the namespace too. Whether a
+ * foreign namespace exists is no different to who may not create in it.
  */
-static int admit_namespace(struct call *call, struct store_db *db, struct err *err)
+static int claim(struct call *call, struct store_db *db, const char *full_name, struct repo *there,
+		 struct err *err)
 {
-	owned(free) char *full_name = NULL;
-	struct repo there = {0};
-	const char *namespace;
-	int known, creates, looks;
+	owned(free) char *namespace = mem_text_n(full_name, strcspn(full_name, "/"));
+	int known = account_find(db, namespace, &call->owner, err);
+	int creates = known > 0 ? may_create(call, db, err) : known;
+	int looks = creates == 0 && known > 0 ? may_look(call, db, full_name, err) : creates;
 
-	if (body_repo(call, &namespace, &full_name, err) < 0)
-		return -1;
-	known = account_find(db, namespace, &call->owner, err);
-	creates = known > 0 ? may_create(call, db, err) : known;
-	looks = creates == 0 && known > 0 ? may_look(call, db, full_name, err) : creates;
+	*there = (struct repo){.type = call->repo.type};
 	if (known < 0 || creates < 0 || looks < 0)
 		return -1;
-	if (looks > 0 && repo_find(db, call->repo.type, full_name, &there, err) < 0)
+	if (looks > 0 && repo_find(db, call->repo.type, full_name, there, err) < 0)
 		return -1;
-	if (there.id != 0)
-		call->repo = there;
-	if (creates > 0 || there.id != 0)
+	if (creates > 0 || there->id != 0)
 		return 0;
 	return err_set(err, ERR_DENIED,
 		       "you don't have the right to create in the namespace \"%s\"", namespace);
+}
+
+static int admit_namespace(struct call *call, struct store_db *db, struct err *err)
+{
+	owned(free) char *full_name = NULL;
+	struct repo there;
+	const char *namespace;
+
+	if (body_repo(call, &namespace, &full_name, err) < 0 ||
+	    claim(call, db, full_name, &there, err) < 0)
+		return -1;
+	call->repo = there;
+	return 0;
+}
+
+static int admit_from(struct call *call, struct store_db *db, struct err *err)
+{
+	const char *type_name = NULL;
+	const char *full_name;
+	json_t *body;
+
+	if (call->actor.user_id == 0)
+		return err_set(err, ERR_ANONYMOUS, "sign in first");
+	if (call_json(call, &body, err) < 0 ||
+	    json_need_text(body, "fromRepo", &full_name, err) < 0 ||
+	    json_get_text(body, "type", &type_name, err) < 0 ||
+	    repo_type_parse(type_name, &call->repo.type, err) < 0)
+		return -1;
+	return find_allowed(call, db, call->row->right, full_name, &call->repo, err);
+}
+
+/* "https://hub/api/spaces/me/new/runtime?x=1" for a path that had the old name where {id} is. */
+static char *moved_path(const struct call *call, const struct repo *repo)
+{
+	const char *query = http_query_text(call->request);
+	const char *before = http_path(call->request);
+	const char *after;
+
+	for (const char *c = strstr(call->row->pattern, "{id}"); --c > call->row->pattern;)
+		if (*c == '/')
+			before = strchr(before + 1, '/');
+	after = strchr(strchr(before + 1, '/') + 1, '/');
+	return mem_format("%.*s/%s%s%s%s", (int)(before - http_path(call->request)),
+			  http_path(call->request), repo->full_name, after ? after : "",
+			  *query ? "?" : "", query);
+}
+
+/*
+ * Who may read a repository is led from its old name to the new one; to others neither is there.
+ * The address of a call is whole, that of a file is a path (A4, B6).
+ */
+static int lead_on(struct call *call, struct store_db *db, const char *full_name, struct err *err)
+{
+	struct repo repo;
+	int found = repo_find_moved(db, call->repo.type, full_name, &repo, err);
+	owned(free) char *path = NULL;
+	bool is_call;
+
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(err, ERR_NO_REPO, "no such repository");
+	if (check_right(call, db, AUTH_REPO_READ, &repo, err) < 0)
+		return -1;
+	path = moved_path(call, &repo);
+	is_call = strncmp(path, "/api/", strlen("/api/")) == 0;
+	http_add_headerf(http_answer(call->request), "Location", "%s%s",
+			 is_call ? http_origin(call->request) : "", path);
+	return err_set(err, ERR_MOVED, "%s is %s now", full_name, repo.full_name);
 }
 
 static int admit_path(struct call *call, struct store_db *db, struct err *err)
@@ -189,7 +258,10 @@ static int admit_path(struct call *call, struct store_db *db, struct err *err)
 
 	if (path_type(call, &call->repo.type, err) < 0)
 		return -1;
-	return find_allowed(call, db, call->row->right, full_name, &call->repo, err);
+	if (find_allowed(call, db, call->row->right, full_name, &call->repo, err) == 0)
+		return 0;
+	return err->kind == ERR_NO_REPO && call->repo.id == 0 ? lead_on(call, db, full_name, err)
+							      : -1;
 }
 
 /* A token that is none counts too, for its address: guessing has the same limit. */
@@ -235,6 +307,8 @@ int call_admit(struct call *call, struct err *err)
 		return admit_namespace(call, db, err);
 	case TARGET_NAMED:
 		return admit_named(call, db, err);
+	case TARGET_FROM:
+		return admit_from(call, db, err);
 	default:
 		return admit_path(call, db, err);
 	}
@@ -304,6 +378,20 @@ int call_find_readable(struct call *call, enum repo_type type, const char *full_
 		return -1;
 	out->type = type;
 	return find_allowed(call, store_read_db(read), AUTH_REPO_READ, full_name, out, err);
+}
+
+int call_claim(struct call *call, const char *full_name, struct repo *there, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+	const char *slash = strchr(full_name, '/');
+
+	if (call->actor.user_id == 0)
+		return err_set(err, ERR_ANONYMOUS, "sign in first");
+	if (!slash || slash == full_name || !slash[1])
+		return err_set(err, ERR_INVALID, "\"%.100s\" is no NAMESPACE/NAME", full_name);
+	if (store_read_begin(call->config->store, &read, err) < 0)
+		return -1;
+	return claim(call, store_read_db(read), full_name, there, err);
 }
 
 int call_change(struct call *call, struct store_tx **out, struct err *err)

@@ -33,6 +33,7 @@ enum call_target {
 	TARGET_SLUG,  /* {slug}: a Space by the first label of its host name */
 	TARGET_NAMED, /* `organization`, `name` and `type` of the JSON body; no organization: one's
 			 own */
+	TARGET_FROM,  /* `fromRepo` and `type` of the JSON body */
 	TARGET_NAMESPACE, /* that organization; the name may be free or taken */
 };
 
@@ -63,11 +64,11 @@ struct call {
 	struct http_request *request;
 	struct http_answer *answer; /* NULL while a body streams in */
 	struct actor actor;
-	struct account owner; /* TARGET_NAMESPACE */
+	struct account owner; /* TARGET_NAMESPACE; see call_claim() */
 	struct repo repo;     /* of all others but TARGET_NONE; of TARGET_NAMESPACE, if taken */
 	const char *path;     /* behind {rev}, "" for none: see call_revision() */
 	int64_t intent;       /* of call_intend(), until its row is written; 0: none */
-	json_t *body;         /* an object, for TARGET_NAMESPACE and TARGET_NAMED; else NULL */
+	json_t *body;         /* an object, for targets that are named in it; else NULL */
 	void *state;          /* of the row's stream */
 };
 
@@ -114,6 +115,14 @@ must_check int call_find_readable(struct call *call, enum repo_type type, const 
  * left as it was. Errors: ERR_INVALID that names it.
  */
 must_check int call_time(const struct call *call, const char *name, int64_t *out, struct err *err);
+
+/*
+ * A name, "NAMESPACE/NAME", that the call is about to give: may the caller create it? call->owner
+ * is its namespace then. Who may see that it is taken gets that repository in *there, else
+ * there->id is 0. Errors: ERR_ANONYMOUS, ERR_DENIED, ERR_INVALID for what is no such name.
+ */
+must_check int call_claim(struct call *call, const char *full_name, struct repo *there,
+			  struct err *err);
 
 /* Begin a change; call->repo, if there is one, still exists in it. Errors: ERR_NO_REPO. */
 must_check int call_change(struct call *call, struct store_tx **out, struct err *err);

@@ -129,6 +129,7 @@ const char *err_kind_name(enum err_kind kind)
 		[ERR_NO_ENTRY] = "no-entry",
 		[ERR_NO_ROUTE] = "no-route",
 		[ERR_NOT_FOUND] = "not-found",
+		[ERR_MOVED] = "moved",
 		[ERR_EXISTS] = "exists",
 		[ERR_STALE] = "stale",
 		[ERR_RANGE] = "range",

@@ -28,6 +28,7 @@ enum err_kind {
 	ERR_NO_ENTRY,    /* no such file in that revision */
 	ERR_NO_ROUTE,    /* nothing is served at this address: 404 */
 	ERR_NOT_FOUND,   /* any other named thing that is missing: 404 */
+	ERR_MOVED,       /* it has another name now: 307, with its address */
 	ERR_EXISTS,      /* the name is taken: 409 */
 	ERR_STALE,       /* the branch has moved since: 412 */
 	ERR_RANGE,       /* a byte range outside of the file: 416 */

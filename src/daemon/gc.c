@@ -44,7 +44,13 @@ static int collect_old_logs(const struct collect *collect, struct found *out, st
 
 static int collect_cut_calls(const struct collect *collect, struct found *out, struct err *err)
 {
-	return collect_leftovers(collect, &out->count, err);
+	size_t lenders = 0;
+
+	if (collect_leftovers(collect, &out->count, err) < 0 ||
+	    collect_lenders(collect, &lenders, err) < 0)
+		return -1;
+	out->count += lenders;
+	return 0;
 }
 
 static int collect_objects(const struct collect *collect, struct found *out, struct err *err)

@@ -84,8 +84,9 @@ static int find_row(struct store_query *query, struct repo *out, struct err *err
 	return repo_read(query, out, err) < 0 ? -1 : 1;
 }
 
-int repo_find(struct store_db *db, enum repo_type type, const char *name, struct repo *out,
-	      struct err *err)
+/* A SELECT about a type, the name of an owner and the name of a repository. As repo_find(). */
+static int find_named(struct store_db *db, const char *sql, enum repo_type type, const char *name,
+		      struct repo *out, struct err *err)
 {
 	const char *slash = strchr(name, '/');
 	char owner[NAME_ROOM];
@@ -93,12 +94,28 @@ int repo_find(struct store_db *db, enum repo_type type, const char *name, struct
 	if (!slash || (size_t)(slash - name) >= sizeof(owner))
 		return 0;
 	snprintf(owner, sizeof(owner), "%.*s", (int)(slash - name), name);
-	owned(store_query_end) struct store_query *query =
-		store_query(db, SELECT "WHERE r.type = ? AND a.name = ? AND r.name = ?");
+	owned(store_query_end) struct store_query *query = store_query(db, sql);
 	store_bind_text(query, repo_type_name(type));
 	store_bind_text(query, owner);
 	store_bind_text(query, slash + 1);
 	return find_row(query, out, err);
+}
+
+int repo_find(struct store_db *db, enum repo_type type, const char *name, struct repo *out,
+	      struct err *err)
+{
+	return find_named(db, SELECT "WHERE r.type = ? AND a.name = ? AND r.name = ?", type, name,
+			  out, err);
+}
+
+int repo_find_moved(struct store_db *db, enum repo_type type, const char *name, struct repo *out,
+		    struct err *err)
+{
+	return find_named(db,
+			  SELECT "JOIN old_names o ON o.repo_id = r.id JOIN accounts old"
+				 " ON old.id = o.owner_id"
+				 " WHERE o.type = ? AND old.name = ? AND o.name = ?",
+			  type, name, out, err);
 }
 
 int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *err)
@@ -168,6 +185,23 @@ int repo_add(struct store_db *db, struct repo *repo, struct err *err)
 	}
 	repo->id = store_last_id(db);
 	return 0;
+}
+
+int repo_move(struct store_db *db, struct repo *repo, struct err *err)
+{
+	owned(store_query_end) struct store_query *query =
+		store_query(db, "UPDATE repos SET owner_id = ?, name = ? WHERE id = ?");
+
+	full_name(repo);
+	store_bind_int(query, repo->owner_id);
+	store_bind_text(query, repo->name);
+	store_bind_int(query, repo->id);
+	if (run(query, err) == 0)
+		return 0;
+	if (err->kind != ERR_EXISTS)
+		return err_in(err, "move to %s", repo->full_name);
+	return err_set(err, ERR_EXISTS, "the %s %s exists already", repo_type_name(repo->type),
+		       repo->full_name);
 }
 
 int repo_set_access(struct store_db *db, const struct repo *repo, struct err *err)

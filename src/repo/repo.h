@@ -44,6 +44,9 @@ must_check int repo_type_parse(const char *text, enum repo_type *out, struct err
 /* 1 found (names compare without case, as on the real Hub), 0 none, -1 failed. */
 must_check int repo_find(struct store_db *db, enum repo_type type, const char *full_name,
 			 struct repo *out, struct err *err);
+/* The repository that had this name before, and may have another since. As repo_find(). */
+must_check int repo_find_moved(struct store_db *db, enum repo_type type, const char *full_name,
+			       struct repo *out, struct err *err);
 must_check int repo_by_id(struct store_db *db, int64_t id, struct repo *out, struct err *err);
 
 /*
@@ -68,6 +71,11 @@ must_check int repo_count(struct store_db *db, int64_t owner_id,
  * sdk; fills the rest.
  * Errors: ERR_EXISTS. */
 must_check int repo_add(struct store_db *db, struct repo *repo, struct err *err);
+/*
+ * Store another owner_id, owner and name; full_name becomes theirs. The old name leads to it until
+ * that is given anew. Errors: ERR_EXISTS.
+ */
+must_check int repo_move(struct store_db *db, struct repo *repo, struct err *err);
 /* Store is_private, is_protected and gated. */
 must_check int repo_set_access(struct store_db *db, const struct repo *repo, struct err *err);
 must_check int repo_remove(struct store_db *db, int64_t id, struct err *err);

@@ -106,7 +106,8 @@ static int write_pack(const struct work *work, const char *how, const char *inpu
 		      struct err *err)
 {
 	owned(free) char *base = mem_format("%s/objects/pack/pack", work->tidy->path);
-	const char *const command[] = {"pack-objects", "-q", "--delta-base-offset", how,
+	/* What is borrowed stays borrowed: --local. */
+	const char *const command[] = {"pack-objects", "-q", "--local", "--delta-base-offset", how,
 				       base,           NULL};
 
 	if (run_git(work, command, input, name, err) < 0)
@@ -247,6 +248,10 @@ static int prune_alone(const struct work *work, const char *expire, struct str *
 	if (is_alone <= 0)
 		return is_alone;
 	take_fd(&objects); /* closed with `alone` */
+	/* Only now: who is about to borrow holds the objects as an upload does. */
+	int lent = work->tidy->is_lent ? work->tidy->is_lent(work->tidy->arg, err) : 0;
+	if (lent != 0)
+		return lent < 0 ? -1 : 0;
 	/* git holds both, too: it may live longer than we, by a moment that matters. */
 	const int held[] = {alone.turn, alone.uploads};
 	return gitrun(&(struct gitrun){.path = work->tidy->path,

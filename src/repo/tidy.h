@@ -13,7 +13,8 @@
  *           loose: those are sent in pieces (content.h), packed ones would be held in memory.
  *   prune   what no branch or tag leads to and nobody has written for `keep_s` is removed. An
  *           upload holds a lock from its first object to its end (quarantine.h); only when nobody
- *           does, and while no reference can move, anything is removed. Else: next time.
+ *           does, and while no reference can move, anything is removed. Else: next time. From
+ *           what others borrow nothing is removed: they may have led to it first.
  *   refs    many branches become lines of packed-refs.
  *
  * Nothing is done to a repository that is small already. Safe to kill at any moment.
@@ -23,6 +24,9 @@ struct tidy {
 	int64_t keep_s;
 	size_t loose_many; /* so many loose objects are packed */
 	size_t packs_many; /* so many packs become one */
+	/* 1 others borrow from it (lend.h), 0 nobody, -1 failed; NULL: nobody ever */
+	int (*is_lent)(void *arg, struct err *err);
+	void *arg;
 };
 
 /* Where work begins to pay: a thousand objects are 4 MB of blocks, and some weeks of pushes. */

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/tree.h"
+#include "repo/lend.h"
 #include "repo/mark.h"
 #include "repo/tidy.h"
 
@@ -315,7 +316,7 @@ int collect_logs(const struct collect *collect, size_t *count, struct err *err)
 
 /* --- repositories --- */
 
-/* Is there a row of the repository in the folder "ID.git"? As is_named(). */
+/* Is there a row of what is in the folder "ID.git", or is it kept for others? As is_named(). */
 static int has_row(const struct collect *collect, const char *folder, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
@@ -324,7 +325,8 @@ static int has_row(const struct collect *collect, const char *folder, struct err
 		return -1;
 
 	owned(store_query_end) struct store_query *query = store_query(
-		store_read_db(read), "SELECT 1 FROM repos WHERE hex || '.git' = ? LIMIT 1");
+		store_read_db(read), "SELECT 1 FROM repos WHERE hex || '.git' = ?1 UNION ALL"
+				     " SELECT 1 FROM lenders WHERE hex || '.git' = ?1 LIMIT 1");
 
 	store_bind_text(query, folder);
 	return store_step(query, err);
@@ -365,6 +367,49 @@ int collect_leftovers(const struct collect *collect, size_t *count, struct err *
 	return 0;
 }
 
+/* 1 and its files are put aside, 0 there is none, -1 failed. */
+static int put_lender_aside(const struct collect *collect, int repos, char hex[static ID_HEX],
+			    struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	owned(free) char *path = NULL;
+	owned(free) char *gone = NULL;
+	int found;
+
+	if (store_tx_begin(collect->store, &tx, err) < 0)
+		return -1;
+	found = lend_next_free(store_tx_db(tx), hex, err);
+	if (found <= 0)
+		return found;
+	path = mem_format("%s.git", hex);
+	gone = mem_format(GONE "%s.git", hex);
+	if (renameat(repos, path, repos, gone) < 0 && errno != ENOENT)
+		return err_sys(err, "put a repository aside");
+	if (file_sync_dir(repos, ".", err) < 0 || lend_forget(store_tx_db(tx), hex, err) < 0 ||
+	    store_tx_commit(take(tx), err) < 0)
+		return -1;
+	return 1;
+}
+
+int collect_lenders(const struct collect *collect, size_t *count, struct err *err)
+{
+	owned(closedir) DIR *repos = NULL;
+	char hex[ID_HEX];
+	int found;
+
+	*count = 0;
+	if (open_folder(collect->dir->fd, "repos", &repos, err) < 0)
+		return -1;
+	while ((found = put_lender_aside(collect, dirfd(repos), hex, err)) > 0) {
+		owned(free) char *gone = mem_format(GONE "%s.git", hex);
+
+		if (file_remove_tree(dirfd(repos), gone, err) < 0)
+			return -1;
+		(*count)++;
+	}
+	return found;
+}
+
 /* The next one by its row, so that no reading stays open while git works. */
 static int next_repository(const struct collect *collect, int64_t *id, char hex[static HEX_ROOM],
 			   struct err *err)
@@ -387,6 +432,22 @@ static int next_repository(const struct collect *collect, int64_t *id, char hex[
 	return 1;
 }
 
+/* Who asks, and about which repository. */
+struct lent_question {
+	const struct collect *collect;
+	const char *hex;
+};
+
+static int is_lent(void *arg, struct err *err)
+{
+	const struct lent_question *question = arg;
+	owned(store_read_end) struct store_read *read = NULL;
+
+	if (store_read_begin(question->collect->store, &read, err) < 0)
+		return -1;
+	return lend_is_lent(store_read_db(read), question->hex, err);
+}
+
 int collect_repositories(const struct collect *collect, int64_t *bytes, struct err *err)
 {
 	char hex[HEX_ROOM];
@@ -396,8 +457,11 @@ int collect_repositories(const struct collect *collect, int64_t *bytes, struct e
 	*bytes = 0;
 	while ((row = next_repository(collect, &id, hex, err)) > 0) {
 		owned(free) char *path = datadir_path(collect->dir, "repos/%s.git", hex);
+		struct lent_question question = {collect, hex};
 		const struct tidy tidy = {
 			.path = path,
+			.is_lent = is_lent,
+			.arg = &question,
 			.keep_s = collect->keep_s > CUT_S ? collect->keep_s : CUT_S,
 			.loose_many = TIDY_LOOSE_MANY,
 			.packs_many = TIDY_PACKS_MANY,

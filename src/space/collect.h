@@ -30,6 +30,8 @@ must_check int collect_layers(const struct collect *collect, size_t *count, stru
 must_check int collect_logs(const struct collect *collect, size_t *count, struct err *err);
 /* What creations and deletions of repositories have left when they were cut. */
 must_check int collect_leftovers(const struct collect *collect, size_t *count, struct err *err);
+/* Deleted repositories from which nobody borrows any more (repo/lend.h). */
+must_check int collect_lenders(const struct collect *collect, size_t *count, struct err *err);
 /* Every repository by repo/tidy.h; what one refuses is logged and keeps no other from its turn. */
 must_check int collect_repositories(const struct collect *collect, int64_t *bytes, struct err *err);
 

@@ -76,6 +76,35 @@ int ledger_end(struct store_db *db, const char *run_key, const struct ledger_mom
 	return store_step(query, err) < 0 ? err_in(err, "ledger of %s", run_key) : 0;
 }
 
+/* 1 and the run of an open span that counts for somebody else, 0 none, -1 failed. */
+static int next_stale(struct store_db *db, int64_t repo_id, char key[static ENGINE_KEY_ROOM],
+		      struct err *err)
+{
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "SELECT l.run_key FROM ledger l JOIN spaces s USING (repo_id) JOIN repos r"
+		    " ON r.id = l.repo_id WHERE l.repo_id = ? AND l.to_ms IS NULL"
+		    " AND (l.owner_id <> r.owner_id OR l.space <> s.full_name) LIMIT 1");
+	int row;
+
+	store_bind_int(query, repo_id);
+	row = store_step(query, err);
+	if (row > 0)
+		store_copy(query, 0, key, ENGINE_KEY_ROOM);
+	return row;
+}
+
+int ledger_renew(struct store_db *db, int64_t repo_id, struct err *err)
+{
+	struct ledger_moment now = ledger_moment(0);
+	char key[ENGINE_KEY_ROOM];
+	int row;
+
+	while ((row = next_stale(db, repo_id, key, err)) > 0)
+		if (ledger_end(db, key, &now, err) < 0 || ledger_begin(db, key, &now, err) < 0)
+			return -1;
+	return row;
+}
+
 int ledger_see(struct store_db *db, const struct ledger_moment *at, struct err *err)
 {
 	owned(store_query_end) struct store_query *query =

@@ -52,6 +52,9 @@ must_check int ledger_begin(struct store_db *db, const char *run_key,
 must_check int ledger_end(struct store_db *db, const char *run_key, const struct ledger_moment *at,
 			  struct err *err);
 
+/* The Space has another name or owner: what it uses from now on counts for them. */
+must_check int ledger_renew(struct store_db *db, int64_t repo_id, struct err *err);
+
 /* Open spans go on: whoever calls it knows all runs that there are. */
 must_check int ledger_see(struct store_db *db, const struct ledger_moment *at, struct err *err);
 

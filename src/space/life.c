@@ -255,8 +255,8 @@ static enum route_access access_of(const struct space *space)
 	return space->is_private ? ROUTE_PRIVATE : ROUTE_PUBLIC;
 }
 
-/* The name is free, and may be another Space's by now: that one's entry stays as it is. */
-static void drop_route(struct life *life, const struct space *space)
+/* Take the entry of a name away unless it is another Space's by now. False: not known. */
+static bool remove_route(struct life *life, const char *slug)
 {
 	owned(store_read_end) struct store_read *read = NULL;
 	struct space other;
@@ -264,15 +264,48 @@ static void drop_route(struct life *life, const struct space *space)
 	int found = -1;
 
 	if (store_read_begin(life->loop->config.store, &read, &err) == 0)
-		found = space_by_slug(store_read_db(read), space->slug, &other, &err);
+		found = space_by_slug(store_read_db(read), slug, &other, &err);
 	if (found < 0)
-		log_error("space.route", "space=%s error=%s", space->full_name, err.text);
+		log_error("space.route", "slug=%s error=%s", slug, err.text);
 	if (found == 0)
-		route_remove(life->loop->config.route, space->slug);
-	life->routed = found >= 0;
+		route_remove(life->loop->config.route, slug);
+	return found >= 0;
+}
+
+static void drop_route(struct life *life, const struct space *space)
+{
+	life->routed = remove_route(life, space->slug);
 	life->address = 0;
 	life->who = SPACE_WHO_UNKNOWN;
 	life_answer(life->loop, NULL);
+}
+
+static int forget_slug(struct life *life, const char *slug, struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+
+	if (store_tx_begin(life->loop->config.store, &tx, err) < 0 ||
+	    space_forget_slug(store_tx_db(tx), slug, err) < 0)
+		return -1;
+	return store_tx_commit(take(tx), err);
+}
+
+/*
+ * The Space has moved: the entry of its new name first, so that the app is reached all the time.
+ * What the old entry has counted is lost; a hand-over between versions is cut short.
+ */
+static bool leave_name(struct life *life, const struct space *space)
+{
+	struct err err = ERR_INIT;
+
+	if (!remove_route(life, space->left_slug) ||
+	    forget_slug(life, space->left_slug, &err) < 0) {
+		log_error("space.move", "space=%s error=%s", space->full_name, err.text);
+		life_rest(life);
+		return false;
+	}
+	life_answer(life->loop, space->left_slug);
+	return true;
 }
 
 /* How long clients may still be on their way to fetch what the old version has for them. */
@@ -432,6 +465,8 @@ static int look(struct life *life, struct life_view *view, struct err *err)
 	if (runrow_each_open(store_read_db(read), life->repo_id, add_run, view, err) < 0)
 		return -1;
 	memcpy(life->hex, view->space.hex, sizeof(life->hex));
+	if (strcmp(life->slug, view->space.slug) != 0)
+		life->routed = false; /* by no entry of this name yet */
 	memcpy(life->slug, view->space.slug, sizeof(life->slug));
 	life->gone = view->space.deleting;
 	life->read = true;
@@ -476,6 +511,8 @@ static bool step_once(struct life *life, bool *gone)
 	if (life_exit(life, &view))
 		return true;
 	life_route(life, &view);
+	if (*view.space.left_slug)
+		return leave_name(life, &view.space);
 	if (life_stop(life, &view))
 		return true;
 	if (view.space.deleting)

@@ -11,6 +11,7 @@
 #include "build/recipe.h"
 #include "space/hardware.h"
 #include "space/keys.h"
+#include "space/ledger.h"
 #include "space/volume.h"
 
 enum {
@@ -25,7 +26,8 @@ enum {
 	" \"commit\", flavor, sleep_s, storage, paused, deleting, restart_nonce, factory_nonce," \
 	" stage, error, current_flavor, running_commit, run_log, build_log, settled,"            \
 	" built_commit, built_factory, env_layer, env_cache, app_file, app_port, app_title,"     \
-	" startup_s, env_own, app_sdk, settles_ms, app_closed"
+	" startup_s, env_own, app_sdk, settles_ms, app_closed,"                                  \
+	" (SELECT l.slug FROM left_slugs l WHERE l.repo_id = spaces.repo_id LIMIT 1)"
 
 int space_sleep_check(int64_t seconds, struct err *err)
 {
@@ -134,24 +136,27 @@ static void make_slug(const char *full_name, unsigned try, char out[static SLUG_
 	out[length + SLUG_MARK] = '\0';
 }
 
-/* 1 taken, 0 free, -1 failed. */
-static int slug_is_taken(struct store_db *db, const char *slug, struct err *err)
+/* 1 taken by another, 0 free, -1 failed. */
+static int slug_is_taken(struct store_db *db, const char *slug, int64_t repo_id, struct err *err)
 {
-	owned(store_query_end) struct store_query *query =
-		store_query(db, "SELECT 1 FROM spaces WHERE slug = ? AND deleting = 0");
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "SELECT 1 FROM spaces WHERE slug = ? AND deleting = 0 AND repo_id <> ?");
 
 	store_bind_text(query, slug);
+	store_bind_int(query, repo_id);
 	return store_step(query, err);
 }
 
-static int choose_slug(struct store_db *db, const char *full_name, char out[static SLUG_MAX + 1],
+static int choose_slug(struct store_db *db, const struct repo *repo, char out[static SLUG_MAX + 1],
 		       struct err *err)
 {
+	const char *full_name = repo->full_name;
+
 	for (unsigned try = strlen(full_name) > SLUG_MAX; try < SLUG_TRIES; try++) {
 		int taken;
 
 		make_slug(full_name, try, out);
-		taken = slug_is_taken(db, out, err);
+		taken = slug_is_taken(db, out, repo->id, err);
 		if (taken <= 0)
 			return taken;
 	}
@@ -218,7 +223,7 @@ int space_add(struct store_db *db, const struct repo *repo, const struct space_s
 	char slug[SLUG_MAX + 1];
 
 	assert(setup->vault || json_array_size(setup->secrets) == 0);
-	if (space_setup_check(setup, err) < 0 || choose_slug(db, repo->full_name, slug, err) < 0 ||
+	if (space_setup_check(setup, err) < 0 || choose_slug(db, repo, slug, err) < 0 ||
 	    add_row(db, repo, setup, slug, err) < 0 ||
 	    add_keys(&keys, KEYS_VARIABLE, setup->variables, err) < 0 ||
 	    add_keys(&keys, KEYS_SECRET, setup->secrets, err) < 0)
@@ -271,6 +276,7 @@ static int read_space(struct store_query *query, struct space *out, struct err *
 	out->settled = store_int(query, 23);
 	read_plan(query, 24, &out->plan);
 	out->settles_ms = store_int(query, 34);
+	store_copy(query, 36, out->left_slug, sizeof(out->left_slug));
 	return 1;
 }
 
@@ -397,6 +403,55 @@ int space_set_access(struct store_db *db, const struct repo *repo, struct err *e
 	return store_step(query, err) < 0 ? -1 : 0;
 }
 
+/* Finish an UPDATE of one Space. */
+static int update(struct store_query *query, const char *what, struct err *err)
+{
+	return store_step(query, err) < 0 ? err_in(err, "%s", what) : 0;
+}
+
+/* The route is taken away by the space loop, which may be down now. */
+static int leave_slug(struct store_db *db, const struct space *space, struct err *err)
+{
+	owned(store_query_end) struct store_query *query =
+		store_query(db, "INSERT INTO left_slugs (slug, repo_id) VALUES (?1, ?2)"
+				" ON CONFLICT DO UPDATE SET repo_id = ?2");
+
+	store_bind_text(query, space->slug);
+	store_bind_int(query, space->repo_id);
+	return update(query, "old host name", err);
+}
+
+int space_move(struct store_db *db, const struct repo *repo, struct err *err)
+{
+	char slug[SLUG_MAX + 1];
+	struct space space;
+
+	if (space_need(db, repo->id, &space, err) < 0 || choose_slug(db, repo, slug, err) < 0 ||
+	    (strcmp(slug, space.slug) != 0 && leave_slug(db, &space, err) < 0))
+		return -1;
+
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "UPDATE spaces SET full_name = ?, slug = ?, owner_hex ="
+		    " coalesce((SELECT hex FROM accounts WHERE id = ?), '') WHERE repo_id = ?");
+
+	store_bind_text(query, repo->full_name);
+	store_bind_text(query, slug);
+	store_bind_int(query, repo->owner_id);
+	store_bind_int(query, repo->id);
+	if (update(query, repo->full_name, err) < 0)
+		return -1;
+	return ledger_renew(db, repo->id, err);
+}
+
+int space_forget_slug(struct store_db *db, const char *slug, struct err *err)
+{
+	owned(store_query_end) struct store_query *query =
+		store_query(db, "DELETE FROM left_slugs WHERE slug = ?");
+
+	store_bind_text(query, slug);
+	return update(query, "old host name", err);
+}
+
 int space_delete(struct store_db *db, int64_t repo_id, struct err *err)
 {
 	struct space space;
@@ -454,12 +509,6 @@ int space_shares(struct store_db *db, int64_t repo_id, const char *env_layer, bo
 		return -1;
 	*out = row > 0;
 	return 0;
-}
-
-/* Finish an UPDATE of one Space. */
-static int update(struct store_query *query, const char *what, struct err *err)
-{
-	return store_step(query, err) < 0 ? err_in(err, "%s", what) : 0;
 }
 
 int space_set_stage(struct store_db *db, const struct space *space, enum stage stage,

@@ -49,6 +49,7 @@ struct space {
 	char hex[25]; /* of its repository */
 	char full_name[FULL_NAME_ROOM];
 	char slug[64];      /* first label of its host name */
+	char left_slug[64]; /* one that it had before and may still have a route; "" for none */
 	char owner_hex[25]; /* of the repository's owner */
 	char creator_hex[25];
 	char sdk[16];
@@ -126,6 +127,8 @@ must_check int space_pushed(struct store_db *db, int64_t repo_id, const char *co
 must_check int space_restart(struct store_db *db, int64_t repo_id, bool factory, struct err *err);
 /* Who may visit the app is said by the repository. No wish: nothing starts anew. */
 must_check int space_set_access(struct store_db *db, const struct repo *repo, struct err *err);
+/* The repository has another name or owner. No wish: the app goes on, by another host name. */
+must_check int space_move(struct store_db *db, const struct repo *repo, struct err *err);
 /* The repository is about to go: stage DELETING; the loop stops its runs and forgets the row. */
 must_check int space_delete(struct store_db *db, int64_t repo_id, struct err *err);
 
@@ -155,6 +158,8 @@ must_check int space_set_plan(struct store_db *db, int64_t repo_id, const struct
 /* "" for a flavor or commit: nothing runs. */
 must_check int space_set_current(struct store_db *db, int64_t repo_id, const char *flavor,
 				 const char *commit, struct err *err);
+/* The route of a left_slug is gone. */
+must_check int space_forget_slug(struct store_db *db, const char *slug, struct err *err);
 /* A new number for a log of the Space. */
 must_check int space_next_build_log(struct store_db *db, int64_t repo_id, int64_t *out,
 				    struct err *err);

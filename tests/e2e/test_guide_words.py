@@ -8,10 +8,13 @@ from outside: the page that the app shows, its processes, the files. The last pa
 - Three blocks lack the comma behind `space_sdk="gradio"`.
 - The blocks "Bonus" create `repo_id` again, which there is by then: each has a name of its own.
 - "revenir à cpu-classic" names hardware by its old name; it is cpu-basic.
-- The newest client has no storage (`SpaceStorage`, `request_space_storage`, `space_storage`): it is called by HTTP.
+- The newest client has no storage (`SpaceStorage`, `request_space_storage`, `space_storage`) and no `duplicate_space`:
+  these are called by HTTP.
+- Duplicates of `repo_id` without `to_id` would have its own name: each has a name here.
 - The stage that the guide shows after asking for hardware, RUNNING_BUILDING, is one of several in transition.
 """
 
+import base64
 import hashlib
 import json
 import pathlib
@@ -97,7 +100,9 @@ class Reader:
         return runtime
 
     def page(self, repo=REPO):
-        answer = fetch(self.call("GET", "", repo=repo).json["host"] + "/")
+        """As who has the token: some are private."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = fetch(self.call("GET", "", repo=repo).json["host"] + "/", headers=headers)
         return answer.json if answer.status == 200 else answer.status
 
     def processes(self, repo=REPO):
@@ -159,6 +164,40 @@ api = HfApi()
     assert reader.runtime()["stage"] == "NO_APP_FILE" and reader.page() == 503
 
 
+@pytest.fixture(scope="module")
+def dreambooth(hub):
+    """A Space of somebody else, with a secret of theirs."""
+    hub.words("user", "add", "multimodalart")
+    token = hub.words("token", "add", "multimodalart", "--role", "write", "--name", "guide")
+    repo = {"organization": "multimodalart", "name": "dreambooth-training", "type": "space", "sdk": "gradio",
+            "private": False, "secrets": [{"key": "HF_TOKEN", "value": "theirs"}],
+            "variables": [{"key": "MODEL_REPO_ID", "value": "theirs/model"}],
+            "files": [{"path": "app.py", "content": base64.b64encode(APP.encode()).decode(), "encoding": "base64"}]}
+    assert hub.call("POST", "/api/repos/create", repo, token=token).status == 200
+
+
+def duplicate(reader, source, **options):
+    """As of the old client; the newest has no such call any more, so that it is made by HTTP."""
+    if reader.has("duplicate_space"):
+        words = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return reader.type(f"answer = str(api.duplicate_space({source!r}, {words}))")
+    names = {"to_id": "repository", "storage": "storageTier", "sleep_time": "sleepTimeSeconds"}
+    body = {"repository": "Wauplin/" + source.split("/")[1]}
+    body |= {names.get(name, name): value for name, value in options.items()}
+    answer = reader.call("POST", "/duplicate", body, repo=source)
+    assert answer.status == 200, answer.body
+    return answer.json["url"]
+
+
+def test_1_bis_duplicate_a_space(reader, dreambooth):
+    copy = "Wauplin/dreambooth-training"
+    assert duplicate(reader, "multimodalart/dreambooth-training").endswith("/spaces/" + copy)
+    assert reader.call("GET", "", repo=copy).json["private"] is True
+    reader.wait("RUNNING", repo=copy)
+    page = reader.page(copy)
+    assert (page["SPACE_ID"], page["HF_TOKEN"], page["MODEL_REPO_ID"]) == (copy, None, "theirs/model")
+
+
 def test_2_upload_your_code(reader, tmp_path):
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "app.py").write_text(APP)
@@ -208,6 +247,24 @@ api.create_repo(
     upload(reader, REPO + "-keys")
     page = reader.page(REPO + "-keys")
     assert page["HF_TOKEN"] == TOKEN_SEEN and page["MODEL_REPO_ID"] == "user/repo"
+
+
+def test_3_bonus_at_duplication(reader):
+    copy = REPO + "-keys-copy"
+    duplicate(reader, REPO + "-keys", to_id=copy, secrets=[{"key": "HF_TOKEN", "value": TOKEN}],
+              variables=[{"key": "MODEL_REPO_ID", "value": "user/other"}])
+    reader.wait("RUNNING", repo=copy)
+    page = reader.page(copy)
+    assert page["HF_TOKEN"] == TOKEN_SEEN and page["MODEL_REPO_ID"] == "user/other"
+
+
+def test_4_to_6_bonus_at_duplication(reader):
+    duplicate(reader, REPO, to_id=REPO + "-copy-4", hardware="cpu-upgrade", storage="small", sleep_time="7200")
+    duplicate(reader, REPO, to_id=REPO + "-copy-5", hardware="t4-medium", sleep_time="3600")
+    duplicate(reader, REPO, to_id=REPO + "-copy-6", storage="large")
+    seen = [reader.wait("RUNNING", repo=f"{REPO}-copy-{number}") for number in (4, 5, 6)]
+    assert [(runtime["hardware"]["current"], runtime["storage"], runtime["gcTimeout"]) for runtime in seen] == [
+        ("cpu-upgrade", "small", 7200), ("t4-medium", None, 3600), ("cpu-basic", "large", 48 * 3600)]
 
 
 def test_4_hardware(reader):

@@ -33,6 +33,8 @@ BEFORE = {
 }
 # The same once more is a change too.
 EACH_TIME = {"restart", "super-squash"}
+# A row about a new name: read by many, made by those who may create.
+MAKES = {"duplicate": "-copy"}
 
 numbers = itertools.count()
 CHANGES = [row for row in rows() if row[0] != "GET"]
@@ -59,6 +61,10 @@ def request_of(method, target, pattern, kind, name):
     word = word_of(pattern)
     if target in ("NAMED", "NAMESPACE"):
         return path, {"organization": "acme", "name": name, "type": kind, "sdk": "gradio"}
+    if word == "move":
+        return path, {"fromRepo": f"acme/{name}", "toRepo": f"acme/{name}-moved", "type": kind}
+    if word in MAKES:
+        return path, {"repository": f"acme/{name}{MAKES[word]}"}
     if word == "commit":
         return path, commit_lines(file_line("b.txt", "b"))
     if word == "branch":
@@ -96,11 +102,12 @@ def test_a_change_is_one_row_and_no_change_is_none(hub, row):
     before = audit(hub)
     for user in ("other", None):  # who may not, leaves none; what only reads, all may
         answer = hub.call(method, path, user, body)
-        assert (answer.status < 400) == (right in ("ANYONE", "REPO_READ")), answer.body
+        assert (answer.status < 400) == (right in ("ANYONE", "REPO_READ") and word not in MAKES), answer.body
     assert audit(hub) == before
     answer = hub.call(method, path, "writer", body)
     assert answer.status == 200, answer.body
-    expected = [] if word in READS else [("writer", f"{method} {pattern}", f"{kind}s/acme/{name}")]
+    subject = f"{kind}s/acme/{name}{MAKES.get(word, '')}"
+    expected = [] if word in READS else [("writer", f"{method} {pattern}", subject)]
     assert audit(hub)[len(before):] == expected
     if word not in EACH_TIME:
         hub.call(method, path, "writer", body)

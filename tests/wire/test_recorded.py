@@ -268,6 +268,38 @@ def check_squash(hub, request):
     assert commit["title"] == request["body"]["message"]
 
 
+def check_duplicate(hub, request):
+    """Of "them", who is `other` here, and for "org", which is `acme`: of that, `boss` is an administrator."""
+    kind, _, name = request["path"].split("/")[2:5]
+    source = {"organization": "other", "name": name, "type": kind[:-1], "sdk": "gradio", "private": False}
+    assert hub.call("POST", "/api/repos/create", "other", source).status in (200, 409)
+    body = {**request["body"], "repository": request["body"]["repository"].replace("org/", "acme/")}
+    owner, _, copy = body["repository"].partition("/")
+    user = "boss" if owner == "acme" else "me"
+    target = {"organization": owner, "name": copy, "type": kind[:-1]}
+    assert hub.call("DELETE", "/api/repos/delete", user, target).status in (200, 404)
+    there = "exist_ok" in request["call"]
+    if there:
+        create(hub, copy)
+    path = request["path"].replace("/them/", "/other/")
+    answer = send(hub, {**request, "path": path, "body": body}, user)
+    assert answer.status == (409 if there else 200), answer.body
+    assert answer.json()["url"].endswith(body["repository"])
+    info = ok(hub.call("GET", f"/api/{kind}/{body['repository']}", user))
+    assert info["private"] == (not there and body.get("visibility") != "public")
+    if "hardware" in body:
+        assert info["runtime"]["hardware"]["requested"] == body["hardware"]
+        assert "MODEL_REPO_ID" in ok(hub.call("GET", f"/api/spaces/{body['repository']}/variables", user))
+
+
+def check_move(hub, request):
+    create(hub, "space")
+    delete(hub, "space2")
+    assert send(hub, request).status == 200
+    assert ok(hub.call("GET", "/api/spaces/me/space2", "me"))["id"] == "me/space2"
+    delete(hub, "space2")
+
+
 def check_not_yet(hub, request):
     """What this hub does not serve says so, and is not taken for a repository that is not there."""
     answer = send(hub, request)
@@ -277,9 +309,9 @@ def check_not_yet(hub, request):
 
 # In this order: the first that is found in the call or its path is its check.
 CHECKS = [
-    (r"/duplicate ", check_not_yet),
+    (r"/duplicate ", check_duplicate),
     (r"/like ", check_not_yet),
-    (r"/repos/move ", check_not_yet),
+    (r"/repos/move ", check_move),
     (r"me/forbidden", check_forbidden),
     (r"/api/whoami-v2", check_whoami),
     (r"/api/spaces/templates", check_templates),

@@ -81,6 +81,10 @@ def request_of(method, target, pattern, kind, name):
     for plural, singular in PLURALS.items():
         if singular == kind:
             path = path.replace("{type}", plural)
+    if path.endswith("/repos/move"):
+        return path, {"fromRepo": name, "toRepo": name + "-moved", "type": kind}
+    if path.endswith("/duplicate"):
+        return path, {"repository": name + "-copy"}
     if target == "NAMED":
         return path, {"organization": "acme", "name": name.partition("/")[2], "type": kind}
     if "/commit/" in path:
@@ -131,8 +135,9 @@ def check(answer, want, what):
         assert (answer.status, answer.code()) == want, f"{what}: {answer.status} {answer.body[:300]}"
 
 
-# A row about a namespace has no repository yet: test_namespaces has it.
-ROWS = [row for row in rows() if row[2] != "NAMESPACE"]
+# Rows about a new name have tests of their own below.
+NEW_NAMES = ("/repos/create", "/repos/move", "/duplicate")
+ROWS = [row for row in rows() if not row[3].endswith(NEW_NAMES)]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row[0]} {row[3]}")
@@ -163,6 +168,37 @@ def test_namespaces(hub, user):
     else:
         assert (answer.status, answer.code()) == ((403 if user else 401), None)
         assert hub.call("GET", f"/api/models/acme/by-{user}", "me").status == 404
+
+
+@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
+@pytest.mark.parametrize("user", MAY, ids=str)
+def test_who_reads_and_creates_may_duplicate(hub, user, private):
+    for plural, kind in PLURALS.items():
+        source = make(hub, kind, private)
+        body = {"repository": f"acme/copy-{private}-{user}"}
+        answer = hub.call("POST", f"/api/{plural}/{source}/duplicate", user, body)
+        if private and READ not in MAY[user]:
+            want = (404, "RepoNotFound") if user else (401, "RepoNotFound")
+        else:
+            want = "yes" if CREATE in MAY[user] else (403, None) if user else (401, None)
+        check(answer, want, f"{user} duplicates {source}")
+
+
+@pytest.mark.parametrize("user", MAY, ids=str)
+def test_who_manages_and_creates_may_move(hub, user):
+    for kind in PLURALS.values():
+        for private in (False, True):
+            source = make(hub, kind, private)
+            target = f"acme/moved-{kind}-{private}-{user}"
+            body = {"fromRepo": source, "toRepo": target, "type": kind}
+            answer = hub.call("POST", "/api/repos/move", user, body)
+            want = expected("REPO_ADMIN", "NAMED", private, user)
+            if want == "yes" and CREATE not in MAY[user]:
+                want = (403, None)
+            check(answer, want, f"{user} moves {source}")
+            if want == "yes":
+                back = {"fromRepo": target, "toRepo": source, "type": kind}
+                assert hub.call("POST", "/api/repos/move", "boss", back).status == 200
 
 
 def test_a_contributor_writes_and_deletes_what_is_their_own(hub):

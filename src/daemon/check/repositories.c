@@ -52,7 +52,8 @@ static int has_row(struct checkup *checkup, const char *hex, struct err *err)
 		return -1;
 
 	owned(store_query_end) struct store_query *query =
-		store_query(store_read_db(read), "SELECT 1 FROM repos WHERE hex = ?");
+		store_query(store_read_db(read), "SELECT 1 FROM repos WHERE hex = ?1 UNION ALL"
+						 " SELECT 1 FROM lenders WHERE hex = ?1");
 
 	store_bind_text(query, hex);
 	return store_step(query, err);

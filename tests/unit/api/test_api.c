@@ -60,6 +60,7 @@ static void rights_and_targets_fit_together(void **state)
 		bool in_path = row->target >= TARGET_TYPED && row->target <= TARGET_SPACE;
 
 		assert_int_equal(about_repo, in_path || row->target == TARGET_NAMED ||
+						     row->target == TARGET_FROM ||
 						     row->target == TARGET_SLUG);
 		assert_int_equal(row->right == AUTH_CREATE, row->target == TARGET_NAMESPACE);
 		assert_int_equal(strstr(row->pattern, "{id}") != NULL, in_path);

@@ -19,7 +19,7 @@
 
 struct temp {
 	char folder[32];
-	char path[48]; /* of the repository */
+	char path[80]; /* of the repository */
 	struct git *git;
 	char first[GIT_HEX];
 };

@@ -273,18 +273,26 @@ static void builds_are_not_counted(void **state)
 	assert_int_equal(sum_of(ALL, at(0, 9999, "x")).count, 0);
 }
 
-static void an_accounts_hours_are_those_of_its_spaces(void **state)
+/* The repository's own row, of the account 1. */
+static void give_owner(void)
 {
 	struct err err = ERR_INIT;
 	struct store_query *query = store_query(
 		db, "INSERT INTO repos (id, hex, type, owner_id, name, is_private, creator_id,"
 		    " created_ms, modified_ms) VALUES (?, ?, 'space', 1, 'used', 0, 1, 0, 0)");
-	int64_t used;
 
 	store_bind_int(query, repo.id);
 	store_bind_text(query, repo.hex);
 	world_ok(store_step(query, &err), &err);
 	store_query_end(query);
+}
+
+static void an_accounts_hours_are_those_of_its_spaces(void **state)
+{
+	struct err err = ERR_INIT;
+	int64_t used;
+
+	give_owner();
 	add_run("a-1", ENGINE_APP, "t4-small", 0);
 	begin("a-1", at(0, 1000, "x"));
 	end("a-1", at(0, 8000, "x"));
@@ -294,6 +302,40 @@ static void an_accounts_hours_are_those_of_its_spaces(void **state)
 	assert_int_equal(used, 0);
 	world_ok(ledger_used_ms(db, 2, "t4-small", &used, &err), &err);
 	assert_int_equal(used, 0);
+}
+
+static int64_t count_of(const char *sql)
+{
+	struct store_query *query = store_query(db, sql);
+	struct err err = ERR_INIT;
+	int64_t count;
+
+	assert_int_equal(store_step(query, &err), 1);
+	count = store_int(query, 0);
+	store_query_end(query);
+	return count;
+}
+
+static void a_space_that_moves_is_counted_by_its_new_name_from_then_on(void **state)
+{
+	struct store_query *query;
+	struct err err = ERR_INIT;
+
+	give_owner();
+	add_run("a-1", ENGINE_APP, "cpu-basic", 0);
+	begin("a-1", at(1000, 10, "x"));
+	query = store_query(db, "UPDATE spaces SET full_name = 'me/moved'");
+	world_ok(store_step(query, &err), &err);
+	store_query_end(query);
+	for (int i = 0; i < 2; i++) /* the second time there is nothing to renew */
+		world_ok(ledger_renew(db, repo.id, &err), &err);
+	assert_int_equal(count_of("SELECT count(*) FROM ledger"), 2);
+	assert_int_equal(count_of("SELECT count(*) FROM ledger WHERE space = 'me/moved'"
+				  " AND to_ms IS NULL AND run_key = 'a-1'"),
+			 1);
+	assert_int_equal(count_of("SELECT count(*) FROM ledger WHERE space = 'me/used'"
+				  " AND to_ms IS NOT NULL"),
+			 1);
 }
 
 static void use_stays_when_the_space_is_gone(void **state)
@@ -350,6 +392,7 @@ int main(void)
 		TEST(the_largest_price_for_a_century_does_not_overflow),
 		TEST(builds_are_not_counted),
 		TEST(an_accounts_hours_are_those_of_its_spaces),
+		TEST(a_space_that_moves_is_counted_by_its_new_name_from_then_on),
 		TEST(use_stays_when_the_space_is_gone),
 		TEST(a_moment_is_never_in_the_future),
 		TEST(numbers_are_written_exactly),

@@ -1,0 +1,69 @@
+#include "api/call.h"
+
+#include <string.h>
+
+#include "api/answer.h"
+#include "base/mem.h"
+
+/*
+ * Another name or owner for a repository: A4. Its id stays, and with it files, app and settings.
+ * The app of a Space goes on and is reached by the new host name at once; what its environment says
+ * of its name is told to the next process.
+ */
+
+static int write_rows(struct call *call, struct repo *moved, const char *detail, struct err *err)
+{
+	owned(store_tx_end) struct store_tx *tx = NULL;
+	struct store_db *db;
+
+	if (call_change(call, &tx, err) < 0)
+		return -1;
+	db = store_tx_db(tx);
+	if (repo_move(db, moved, err) < 0 ||
+	    (moved->type == REPO_SPACE && space_move(db, moved, err) < 0) ||
+	    call_audit(call, tx, "repo.move", detail, err) < 0)
+		return -1;
+	return store_tx_commit(take(tx), err);
+}
+
+/* The name is one's own in other letters, free, or taken. */
+static int read_name(struct call *call, const char *full_name, struct repo *moved, struct err *err)
+{
+	const char *name = strchr(full_name, '/') + 1;
+	const char *fault = name_fault(name);
+
+	if (fault)
+		return err_set(err, ERR_INVALID, "\"%.100s\" is no name for a repository: %s", name,
+			       fault);
+	*moved = call->repo;
+	moved->owner_id = call->owner.id;
+	snprintf(moved->owner, sizeof(moved->owner), "%s", call->owner.name);
+	snprintf(moved->name, sizeof(moved->name), "%s", name);
+	return 0;
+}
+
+int call_move(struct call *call, struct err *err)
+{
+	owned(free) char *detail = NULL;
+	struct repo there;
+	struct repo moved;
+	const char *full_name;
+
+	if (json_need_text(call->body, "toRepo", &full_name, err) < 0 ||
+	    call_claim(call, full_name, &there, err) < 0)
+		return -1;
+	if (there.id != 0 && there.id != call->repo.id)
+		return err_set(err, ERR_EXISTS, "the %s %s exists already",
+			       repo_type_name(there.type), there.full_name);
+	if (read_name(call, full_name, &moved, err) < 0)
+		return -1;
+	answer_json(call->answer, json_object());
+	if (call->repo.owner_id == moved.owner_id && strcmp(call->repo.name, moved.name) == 0)
+		return 0;
+	detail = mem_format("to %s/%s", moved.owner, moved.name);
+	if (write_rows(call, &moved, detail, err) < 0)
+		return -1;
+	if (moved.type == REPO_SPACE)
+		call_wake(call);
+	return 0;
+}
