@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "front/page.h"
 
 /* `text` NULL: the error's own sentence. */
 struct answer_row {
@@ -72,6 +73,22 @@ char *answer_line(const char *text)
 	return line;
 }
 
+/* A person who asks with a browser reads a page. */
+static bool answer_page(const struct http_request *request, enum err_kind kind,
+			struct http_answer *answer)
+{
+	const char *accept = http_header(request, "Accept");
+	char *page;
+
+	if (kind != ERR_PAYMENT || !accept || !strstr(accept, "text/html"))
+		return false;
+	page = front_page_html(FRONT_PAGE_PAYMENT, "");
+	http_add_header(answer, "Content-Security-Policy",
+			"default-src 'none'; style-src 'unsafe-inline'");
+	http_body_take(answer, "text/html; charset=utf-8", page, strlen(page));
+	return true;
+}
+
 void answer_error(const struct http_request *request, const struct err *err,
 		  struct http_answer *answer)
 {
@@ -88,7 +105,8 @@ void answer_error(const struct http_request *request, const struct err *err,
 	http_add_header(answer, "X-Error-Message", line);
 	if (row->status == 503)
 		http_add_header(answer, "Retry-After", "1");
-	answer_json(answer, json_pack("{s:o}", "error", answer_string(text)));
+	if (!answer_page(request, err->kind, answer))
+		answer_json(answer, json_pack("{s:o}", "error", answer_string(text)));
 }
 
 void answer_json(struct http_answer *answer, json_t *value)

@@ -31,6 +31,7 @@ struct api_config {
 	const char *domain;              /* Spaces are SLUG.domain; kept by reference */
 	int64_t sleep_min_s;             /* the smallest sleep time that is accepted */
 	const struct hardware *hardware; /* what Spaces can ask for; kept by reference */
+	bool grants;                     /* … and only who was granted it may */
 	char *const *templates;          /* full names of Spaces, NULL-terminated; NULL for none */
 	/* A Space's wish has changed: look at it soon. From any thread; must not block. */
 	void (*wake)(void *arg, int64_t repo_id);

@@ -36,7 +36,11 @@ static int read_flavor(struct call *call, const struct hardware_flavor **out, st
 
 	if (json_get_text(call->body, "hardware", &name, err) < 0)
 		return -1;
-	return name ? hardware_need(call->config->hardware, name, out, err) : 0;
+	if (!name)
+		return 0;
+	if (hardware_need(call->config->hardware, name, out, err) < 0)
+		return -1;
+	return runtime_may_have(call, *out, err);
 }
 
 int birth_setup(struct call *call, const json_t *body, struct space_setup *setup, struct err *err)

@@ -6,6 +6,7 @@
 #include "api/answer.h"
 #include "api/url.h"
 #include "base/mem.h"
+#include "space/grant.h"
 #include "space/volume.h"
 
 /*
@@ -27,12 +28,37 @@ static void add_titles(const struct hardware *hardware, json_t *names)
 	}
 }
 
+int runtime_may_have(struct call *call, const struct hardware_flavor *flavor, struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+
+	if (!call->config->grants || call->actor.admin)
+		return 0;
+	if (store_read_begin(call->config->store, &read, err) < 0)
+		return -1;
+	return grant_check(store_read_db(read), call->repo.owner_id, flavor->name, err);
+}
+
+/* What people should know: why the hardware is another one. */
+static int add_note(struct store_db *db, const struct space *space, json_t *runtime,
+		    struct err *err)
+{
+	char note[GRANT_NOTE];
+
+	if (grant_note(db, space->repo_id, note, err) < 0)
+		return -1;
+	if (*note)
+		json_object_set_new(json_object_get(runtime, "hardware"), "note",
+				    json_string(note));
+	return 0;
+}
+
 int runtime_json(struct call *call, const struct space *space, json_t **out, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
 	owned(free) char *host = url_space_host(call, space->slug);
 	owned(json_decref) json_t *volumes = NULL;
-	json_t *runtime;
+	owned(json_decref) json_t *runtime = NULL;
 
 	if (store_read_begin(call->config->store, &read, err) < 0 ||
 	    volume_list(store_read_db(read), space->repo_id, &volumes, err) < 0)
@@ -41,7 +67,9 @@ int runtime_json(struct call *call, const struct space *space, json_t **out, str
 	add_titles(call->config->hardware, json_object_get(runtime, "hardware"));
 	if (json_array_size(volumes) > 0)
 		json_object_set(runtime, "volumes", volumes);
-	*out = runtime;
+	if (add_note(store_read_db(read), space, runtime, err) < 0)
+		return -1;
+	*out = take(runtime);
 	return 0;
 }
 

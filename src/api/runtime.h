@@ -20,6 +20,13 @@ must_check int runtime_json(struct call *call, const struct space *space, json_t
 /* Answer with the runtime of call->repo as it is now. */
 must_check int runtime_answer(struct call *call, struct err *err);
 
+/*
+ * May the Space that the call is about have this hardware? Whose it is says call->repo; an
+ * administrator may give it to anybody. Errors: ERR_PAYMENT.
+ */
+must_check int runtime_may_have(struct call *call, const struct hardware_flavor *flavor,
+				struct err *err);
+
 /* Seconds as a number, or as a number in a string, which old command lines send. Missing or null:
  * *out stays. Errors: ERR_INVALID. */
 must_check int runtime_seconds(const json_t *body, const char *key, int64_t *out, struct err *err);

@@ -136,6 +136,7 @@ static int start_loop(struct hub *hub, struct err *err)
 				 .default_index =
 					 *settings->python_index ? settings->python_index : NULL},
 			.hardware = hub->hardware,
+			.grants = strcmp(settings->hardware_grants, "needed") == 0,
 			.build_limits = {.cpu_milli = BUILD_CPU_MILLI,
 					 .memory_bytes = (uint64_t)settings->build_memory_mib * MIB,
 					 .pids = (uint32_t)settings->build_processes,
@@ -159,20 +160,21 @@ static int start_api(struct hub *hub, struct err *err)
 	size_t count;
 	const struct http_route *routes;
 
-	hub->api = api_new(
-		&(struct api_config){.store = hub->store,
-				     .catalogue = hub->catalogue,
-				     .dir = hub->config->dir,
-				     .vault = hub->vault,
-				     .sleep_min_s = hub->config->settings->sleep_min_s,
-				     .hardware = hub->hardware,
-				     .templates = hub->config->settings->templates.items,
-				     .domain = hub->config->settings->domain,
-				     .quota_api = hub->config->settings->rate_api,
-				     .quota_resolvers = hub->config->settings->rate_resolvers,
-				     .quota_pages = hub->config->settings->rate_pages,
-				     .wake = wake,
-				     .arg = hub});
+	hub->api = api_new(&(struct api_config){
+		.store = hub->store,
+		.catalogue = hub->catalogue,
+		.dir = hub->config->dir,
+		.vault = hub->vault,
+		.sleep_min_s = hub->config->settings->sleep_min_s,
+		.hardware = hub->hardware,
+		.grants = strcmp(hub->config->settings->hardware_grants, "needed") == 0,
+		.templates = hub->config->settings->templates.items,
+		.domain = hub->config->settings->domain,
+		.quota_api = hub->config->settings->rate_api,
+		.quota_resolvers = hub->config->settings->rate_resolvers,
+		.quota_pages = hub->config->settings->rate_pages,
+		.wake = wake,
+		.arg = hub});
 	routes = api_routes(hub->api, &count);
 	return http_server_start(&(struct http_config){.listen_fd = ROLE_FD_API,
 						       .routes = routes,

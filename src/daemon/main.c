@@ -48,6 +48,7 @@ static void print_help(void)
 	      "  token add USER [--role read|write|fine-grained] [--name N] [--value hf_...]\n"
 	      "            [--scope repo.read|repo.write:NS[/NAME]]...\n"
 	      "  token revoke USER NAME\n"
+	      "  grant USER|ORG --hardware FLAVOR [--hours H | --revoke]\n"
 	      "  audit [--actor A] [--target NS/NAME] [--action X] [--since T] [--until T]\n"
 	      "        [--limit N] [--json]        who changed what, newest first\n"
 	      "  audit --verify [--head ID:HASH]   is every row as it was written?\n"
@@ -72,10 +73,26 @@ static const char *second_word(const struct options *options)
 	return NULL;
 }
 
-static int store_word(const struct options *options,
-		      int (*word)(struct store *store, int argc, char **argv, FILE *out,
-				  struct err *err),
-		      struct err *err)
+/* A word on the store: one of the two. */
+struct store_word {
+	int (*plain)(struct store *store, int argc, char **argv, FILE *out, struct err *err);
+	int (*with_hardware)(const struct words_call *call, struct err *err);
+};
+
+static int say_word(const struct store_word *word, const struct datadir *dir,
+		    struct words_call *call, struct err *err)
+{
+	owned(hardware_free) struct hardware *hardware = NULL;
+
+	if (word->plain)
+		return word->plain(call->store, call->argc, call->argv, call->out, err);
+	if (hardware_file_open(dir, &hardware, err) < 0)
+		return -1;
+	call->hardware = hardware;
+	return word->with_hardware(call, err);
+}
+
+static int store_word(const struct options *options, const struct store_word *word, struct err *err)
 {
 	owned(datadir_done) struct datadir dir = {.fd = -1};
 	owned(store_close) struct store *store = NULL;
@@ -96,7 +113,12 @@ static int store_word(const struct options *options,
 			 second ? second : "");
 	who = (struct audit_who){.actor = caller, .address = "local", .via = via};
 	store_sign(store, &who);
-	return word(store, options->rest_count - 1, options->rest + 1, stdout, err);
+	return say_word(word, &dir,
+			&(struct words_call){.store = store,
+					     .argc = options->rest_count - 1,
+					     .argv = options->rest + 1,
+					     .out = stdout},
+			err);
 }
 
 /* 0 done, 1 done and its answer is no, -1 failed. */
@@ -106,22 +128,28 @@ static int run_word(const struct options *options, struct err *err)
 		const char *name;
 		int (*plain)(const struct options *options, struct err *err);
 		int (*with_words)(const struct options *options, struct err *err);
-		int (*with_store)(struct store *store, int argc, char **argv, FILE *out,
-				  struct err *err);
+		struct store_word with_store;
 	} words[] = {
-		{"init", .plain = machine_init},       {"prepare", .plain = machine_prepare},
-		{"stop", .plain = machine_stop},       {"@hub", .plain = run_role_hub},
-		{"@runner", .plain = run_role_runner}, {"gc", .plain = gc_word},
-		{"check", .with_words = checkup_word}, {"user", .with_store = words_user},
-		{"org", .with_store = words_org},      {"token", .with_store = words_token},
-		{"audit", .with_store = words_audit},  {"usage", .with_store = words_usage},
+		{"init", .plain = machine_init},
+		{"prepare", .plain = machine_prepare},
+		{"stop", .plain = machine_stop},
+		{"@hub", .plain = run_role_hub},
+		{"@runner", .plain = run_role_runner},
+		{"gc", .plain = gc_word},
+		{"check", .with_words = checkup_word},
+		{"user", .with_store.plain = words_user},
+		{"org", .with_store.plain = words_org},
+		{"token", .with_store.plain = words_token},
+		{"audit", .with_store.plain = words_audit},
+		{"usage", .with_store.plain = words_usage},
+		{"grant", .with_store.with_hardware = words_grant},
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(words[i].name, options->rest[0]) != 0)
 			continue;
-		if (words[i].with_store)
-			return store_word(options, words[i].with_store, err);
+		if (words[i].with_store.plain || words[i].with_store.with_hardware)
+			return store_word(options, &words[i].with_store, err);
 		if (words[i].with_words)
 			return words[i].with_words(options, err);
 		if (options->rest_count > 1)

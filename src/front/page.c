@@ -85,6 +85,16 @@ static const struct page pages[FRONT_PAGE_COUNT] = {
 			.text = "You are in: go on to the app.",
 			.error = "is open to you: follow the redirect with its cookie",
 		},
+	[FRONT_PAGE_PAYMENT] =
+		{
+			.name = "payment",
+			.status = 402,
+			.title = "Ask an administrator",
+			.text = "This hardware is given by the administrators of this hub, for as "
+				"many hours as they grant. Ask one of them for it; CPU basic needs "
+				"no grant.",
+			.error = "needs hardware that must be granted: ask an administrator",
+		},
 	[FRONT_PAGE_UNAVAILABLE] =
 		{
 			.name = "unavailable",

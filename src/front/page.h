@@ -14,6 +14,7 @@ enum front_page {
 	FRONT_PAGE_NOT_FOUND,   /* no Space has this name, or none that the visitor may see */
 	FRONT_PAGE_SIGN_IN,     /* the same, and nobody knows who the visitor is */
 	FRONT_PAGE_ENTER,       /* to the same address with a cookie: front/enter.h */
+	FRONT_PAGE_PAYMENT,     /* what was asked for needs a grant */
 	FRONT_PAGE_UNAVAILABLE, /* overload, or the hub cannot tell */
 	FRONT_PAGE_COUNT
 };

@@ -29,6 +29,7 @@
  *     life_exit.c    a run has ended
  *     life_stop.c    a run must not go on
  *     life_delete.c  the Space goes
+ *     life_spend.c   the granted hours of its hardware are used up
  *
  * Threads: the space loop's own.
  */
@@ -113,6 +114,7 @@ struct space_loop {
 	struct crew *crew;
 	struct loop_timer *observe; /* ask the engine again */
 	struct loop_timer *see;     /* tell the ledger that what runs goes on */
+	struct loop_timer *spend;   /* look whose granted hours are used up; NULL: nobody's count */
 	struct life *lives;
 	struct life_fact *facts;
 	struct life_ask *asks;
@@ -199,3 +201,5 @@ bool life_ready(struct life *life, const struct life_view *view, const struct ru
 bool life_exit(struct life *life, const struct life_view *view);
 bool life_stop(struct life *life, const struct life_view *view);
 bool life_delete(struct life *life, const struct life_view *view);
+/* For the timer: give back hardware whose granted hours are used up (space/grant.h). */
+void life_spend(void *arg);

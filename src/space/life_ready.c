@@ -127,8 +127,11 @@ bool life_ready(struct life *life, const struct life_view *view, const struct ru
 		struct progress progress = {&view->space, row, fact->run.started_ms};
 
 		if (life_move(life, &view->space, STAGE_EVENT_BUILT, "", write_started, &progress,
-			      &err) == 0)
+			      &err) == 0) {
+			if (life->loop->spend) /* hours pass from now on */
+				loop_timer_set(life->loop->spend, 0);
 			return true;
+		}
 		failed(life, &err);
 		return false;
 	}

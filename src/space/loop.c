@@ -173,10 +173,14 @@ static int begin(struct space_loop *loop, struct err *err)
 	loop->engine->arg = loop;
 	loop->observe = loop_timer_new(loop->loop, observe, loop);
 	loop->see = loop_timer_new(loop->loop, see, loop);
+	if (config->grants)
+		loop->spend = loop_timer_new(loop->loop, life_spend, loop);
 	if (read_spaces(loop, err) < 0)
 		return -1;
 	loop_timer_set(loop->observe, 0);
 	loop_timer_set(loop->see, LEDGER_SEEN_MS);
+	if (loop->spend)
+		loop_timer_set(loop->spend, 0);
 	return 0;
 }
 
@@ -230,6 +234,7 @@ static void end(struct space_loop *loop)
 	life_free_all(loop);
 	loop_timer_free(take(loop->observe));
 	loop_timer_free(take(loop->see));
+	loop_timer_free(take(loop->spend));
 	if (loop->engine)
 		loop->engine->ops->free(loop->engine);
 	loop->engine = NULL;

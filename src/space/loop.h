@@ -32,6 +32,7 @@ struct space_loop_config {
 	const char *hub_url; /* as seen by an app, "http://hub.espace:8080" */
 	struct env_base base;
 	const struct hardware *hardware; /* what apps may use */
+	bool grants;                     /* only who was granted it, and so long */
 	struct engine_limits build_limits;
 	/* "OWNER/NAME" or "OWNER", whose apps reach nothing outside; NULL-terminated, or NULL */
 	const char *const *closed;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "space/grant.h"
 #include "space/hardware.h"
 #include "space/space.h"
 #include "space/volume.h"
@@ -99,6 +100,8 @@ int wish_hardware(struct store_db *db, int64_t repo_id, const char *flavor, int6
 		return write_sleep(db, &space, sleep_s, err);
 	snprintf(space.flavor, sizeof(space.flavor), "%s", flavor);
 	space.sleep_s = sleep_s;
+	if (grant_set_note(db, repo_id, "", err) < 0)
+		return -1;
 	return write_restart(db, &space, err);
 }
 

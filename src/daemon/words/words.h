@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "space/hardware.h"
 #include "store/store.h"
 
 /*
@@ -53,3 +54,19 @@ must_check int words_audit(struct store *store, int argc, char **argv, FILE *out
  * or of one account. Changes nothing.
  */
 must_check int words_usage(struct store *store, int argc, char **argv, FILE *out, struct err *err);
+
+/* What a word gets that looks at the data directory as well. */
+struct words_call {
+	struct store *store;
+	const struct hardware *hardware; /* of hardware.yaml */
+	int argc;
+	char **argv;
+	FILE *out;
+};
+
+/*
+ * grant USER|ORG --hardware FLAVOR [--hours H | --revoke]
+ * Spaces of the account may have the flavor (space/grant.h): without --hours for ever. With
+ * --revoke they may not any more, and those that have it go back to cpu-basic.
+ */
+must_check int words_grant(const struct words_call *call, struct err *err);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "space/flavors.h"
+#include "space/grant.h"
 
 /*
  * The API alone, for tests/wire: one HTTP server on a unix socket over a fresh data directory with
@@ -98,6 +99,17 @@ static int add_person(struct store_db *db, const struct person *person, int64_t 
 	return account_set_member(db, org_id, account.id, person->member, err);
 }
 
+/* Hardware of the organisation. */
+static int add_grants(struct store_db *db, int64_t account_id, struct err *err)
+{
+	static const char *const flavors[] = {"t4-small", "t4-medium"};
+
+	for (size_t i = 0; i < sizeof(flavors) / sizeof(flavors[0]); i++)
+		if (grant_give(db, &(struct grant){account_id, flavors[i], GRANT_ANY}, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int add_accounts(struct store *store, struct err *err)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
@@ -109,7 +121,7 @@ static int add_accounts(struct store *store, struct err *err)
 		return -1;
 	db = store_tx_db(tx);
 	if (account_add(db, &org, err) < 0 || account_find(db, "acme", &org, err) < 0 ||
-	    account_add(db, &quiet, err) < 0)
+	    account_add(db, &quiet, err) < 0 || add_grants(db, org.id, err) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++)
 		if (add_person(db, &people[i], org.id, err) < 0)
@@ -209,6 +221,7 @@ static int run(const char *socket_path, const char *path, int64_t rate, struct e
 	config.vault = vault;
 	config.hardware = hardware;
 	config.sleep_min_s = 60;
+	config.grants = true;
 	config.templates = templates;
 	return serve(socket_path, &config, err);
 }
