@@ -40,7 +40,7 @@ static int read_flavor(struct call *call, const struct hardware_flavor **out, st
 		return 0;
 	if (hardware_need(call->config->hardware, name, out, err) < 0)
 		return -1;
-	return runtime_may_have(call, *out, err);
+	return runtime_may_have(call, call->repo.owner_id, (*out)->name, err);
 }
 
 int birth_setup(struct call *call, const json_t *body, struct space_setup *setup, struct err *err)

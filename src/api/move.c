@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/runtime.h"
 #include "base/mem.h"
 
 /*
@@ -42,6 +43,18 @@ static int read_name(struct call *call, const char *full_name, struct repo *move
 	return 0;
 }
 
+/* The new owner pays for the hardware, and must have been granted it. */
+static int check_hardware(struct call *call, const struct repo *moved, struct err *err)
+{
+	struct space space;
+
+	if (moved->type != REPO_SPACE || moved->owner_id == call->repo.owner_id)
+		return 0;
+	if (call_space(call, &space, err) < 0)
+		return -1;
+	return runtime_may_have(call, moved->owner_id, space.flavor, err);
+}
+
 int call_move(struct call *call, struct err *err)
 {
 	owned(free) char *detail = NULL;
@@ -55,7 +68,7 @@ int call_move(struct call *call, struct err *err)
 	if (there.id != 0 && there.id != call->repo.id)
 		return err_set(err, ERR_EXISTS, "the %s %s exists already",
 			       repo_type_name(there.type), there.full_name);
-	if (read_name(call, full_name, &moved, err) < 0)
+	if (read_name(call, full_name, &moved, err) < 0 || check_hardware(call, &moved, err) < 0)
 		return -1;
 	answer_json(call->answer, json_object());
 	if (call->repo.owner_id == moved.owner_id && strcmp(call->repo.name, moved.name) == 0)

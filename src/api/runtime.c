@@ -28,7 +28,7 @@ static void add_titles(const struct hardware *hardware, json_t *names)
 	}
 }
 
-int runtime_may_have(struct call *call, const struct hardware_flavor *flavor, struct err *err)
+int runtime_may_have(struct call *call, int64_t owner_id, const char *flavor, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
 
@@ -36,7 +36,7 @@ int runtime_may_have(struct call *call, const struct hardware_flavor *flavor, st
 		return 0;
 	if (store_read_begin(call->config->store, &read, err) < 0)
 		return -1;
-	return grant_check(store_read_db(read), call->repo.owner_id, flavor->name, err);
+	return grant_check(store_read_db(read), owner_id, flavor, err);
 }
 
 /* What people should know: why the hardware is another one. */

@@ -21,10 +21,10 @@ must_check int runtime_json(struct call *call, const struct space *space, json_t
 must_check int runtime_answer(struct call *call, struct err *err);
 
 /*
- * May the Space that the call is about have this hardware? Whose it is says call->repo; an
- * administrator may give it to anybody. Errors: ERR_PAYMENT.
+ * May a Space of this account have this hardware? An administrator may give it to anybody.
+ * Errors: ERR_PAYMENT.
  */
-must_check int runtime_may_have(struct call *call, const struct hardware_flavor *flavor,
+must_check int runtime_may_have(struct call *call, int64_t owner_id, const char *flavor,
 				struct err *err);
 
 /* Seconds as a number, or as a number in a string, which old command lines send. Missing or null:

@@ -138,7 +138,7 @@ int call_set_hardware(struct call *call, struct err *err)
 	    hardware_need(call->config->hardware, change.text, &flavor, err) < 0)
 		return -1;
 	change.text = flavor->name;
-	if (runtime_may_have(call, flavor, err) < 0)
+	if (runtime_may_have(call, call->repo.owner_id, change.text, err) < 0)
 		return -1;
 	return answer_change(call, &change, err);
 }

@@ -102,7 +102,7 @@ static int add_person(struct store_db *db, const struct person *person, int64_t 
 /* Hardware of the organisation. */
 static int add_grants(struct store_db *db, int64_t account_id, struct err *err)
 {
-	static const char *const flavors[] = {"t4-small", "t4-medium"};
+	static const char *const flavors[] = {"cpu-upgrade", "t4-small", "t4-medium"};
 
 	for (size_t i = 0; i < sizeof(flavors) / sizeof(flavors[0]); i++)
 		if (grant_give(db, &(struct grant){account_id, flavors[i], GRANT_ANY}, err) < 0)
