@@ -38,6 +38,7 @@
 
 enum {
 	MIB = 1 << 20,
+	GIB = 1 << 30,
 	BUILD_CPU_MILLI = 4000,
 	BROWSER_HOLD_MS = 2000, /* what takes longer than a look gets a page that reloads */
 	READY_PAUSE_MS = 20,
@@ -141,6 +142,9 @@ static int start_loop(struct hub *hub, struct err *err)
 					 .memory_bytes = (uint64_t)settings->build_memory_mib * MIB,
 					 .pids = (uint32_t)settings->build_processes,
 					 .disk_bytes = (uint64_t)settings->build_disk_mib * MIB},
+			.storage_bytes = {(uint64_t)settings->storage_small_gib * GIB,
+					  (uint64_t)settings->storage_medium_gib * GIB,
+					  (uint64_t)settings->storage_large_gib * GIB},
 			.closed = (const char *const *)settings->network_closed.items,
 			.make_engine = make_engine,
 		},

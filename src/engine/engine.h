@@ -64,6 +64,12 @@ struct engine_spec {
 	 */
 	size_t secrets_from;
 	const char *cwd;
+	/*
+	 * ENGINE_APP: size of the Space's own disk, shown at /data; 0 for none. Made where missing
+	 * and grown where smaller, it outlives the run. An engine starts no run beside another one
+	 * that has it: the start waits for that one's end, or is deferred.
+	 */
+	uint64_t data_bytes;
 	uint16_t port; /* where the app listens; 0 for a build */
 	bool closed;   /* it may reach nothing outside but the hub */
 	struct engine_limits limits;
@@ -119,6 +125,12 @@ struct engine_ops {
 	int (*resume)(struct engine *engine, const char *key, struct err *err);
 	/* Drop an ended run: observe() does not report it any more. */
 	int (*forget)(struct engine *engine, const char *key, struct err *err);
+	/*
+	 * Remove a Space's disk with all that is in it; none is fine. No run of the Space may have
+	 * it any more. The outcome arrives by `dropped`, once for each call that did not fail: it
+	 * is gone for good then, or is to be asked for again.
+	 */
+	int (*drop_data)(struct engine *engine, const char *space, struct err *err);
 	void (*free)(struct engine *engine);
 };
 
@@ -129,6 +141,7 @@ struct engine {
 	 */
 	void (*changed)(void *arg, const struct engine_run *run);
 	void (*lost)(void *arg);
+	void (*dropped)(void *arg, const char *space, const struct err *err); /* NULL: it is gone */
 	void *arg;
 };
 

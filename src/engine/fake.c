@@ -8,6 +8,10 @@
 #include "engine/request.h"
 #include "engine/runs.h"
 
+struct drop {
+	char space[25];
+};
+
 struct stopped {
 	char key[ENGINE_KEY_ROOM];
 	uint32_t grace_ms;
@@ -33,6 +37,10 @@ struct fake {
 	size_t submission_count;
 	struct stopped *stops;
 	size_t stop_count;
+	struct drop *drops;
+	size_t drop_count;
+	size_t drops_told;
+	struct err drop_failure;
 };
 
 static struct fake *fake_of(const struct engine *engine)
@@ -47,6 +55,19 @@ static void report(struct fake *fake, const struct engine_run *run)
 	loop_timer_set(fake->timer, 0);
 }
 
+static void tell_drops(struct fake *fake)
+{
+	while (fake->drops_told < fake->drop_count) {
+		struct drop drop = fake->drops[fake->drops_told++];
+		struct err failure = fake->drop_failure;
+
+		fake->drop_failure = ERR_INIT;
+		if (fake->engine.dropped)
+			fake->engine.dropped(fake->engine.arg, drop.space,
+					     failure.kind ? &failure : NULL);
+	}
+}
+
 static void deliver(void *arg)
 {
 	struct fake *fake = arg;
@@ -57,6 +78,7 @@ static void deliver(void *arg)
 	for (size_t i = 0; i < count; i++)
 		if (fake->engine.changed)
 			fake->engine.changed(fake->engine.arg, &reports[i]);
+	tell_drops(fake);
 	if (fake->lost && fake->engine.lost) {
 		fake->lost = false;
 		fake->engine.lost(fake->engine.arg);
@@ -171,6 +193,18 @@ static int forget(struct engine *engine, const char *key, struct err *err)
 	return 0;
 }
 
+static int drop_data(struct engine *engine, const char *space, struct err *err)
+{
+	struct fake *fake = fake_of(engine);
+	struct drop one = {0};
+
+	snprintf(one.space, sizeof(one.space), "%s", space);
+	fake->drops = mem_grow(fake->drops, fake->drop_count + 1, sizeof(one));
+	fake->drops[fake->drop_count++] = one;
+	loop_timer_set(fake->timer, 0);
+	return 0;
+}
+
 static void fake_free(struct engine *engine)
 {
 	struct fake *fake = fake_of(engine);
@@ -186,6 +220,7 @@ static void fake_free(struct engine *engine)
 	free(fake->submissions);
 	free(fake->reports);
 	free(fake->stops);
+	free(fake->drops);
 	runs_done(&fake->runs);
 	free(fake);
 }
@@ -199,6 +234,7 @@ static const struct engine_ops ops = {
 	.suspend = suspend,
 	.resume = resume,
 	.forget = forget,
+	.drop_data = drop_data,
 	.free = fake_free,
 };
 
@@ -258,6 +294,21 @@ const struct engine_spec *engine_fake_submission(const struct engine *engine, si
 	const struct fake *fake = fake_of(engine);
 
 	return index < fake->submission_count ? &fake->submissions[index].spec.spec : NULL;
+}
+
+size_t engine_fake_drops(const struct engine *engine, const char *space)
+{
+	const struct fake *fake = fake_of(engine);
+	size_t count = 0;
+
+	for (size_t i = 0; i < fake->drop_count; i++)
+		count += strcmp(fake->drops[i].space, space) == 0;
+	return count;
+}
+
+void engine_fake_fail_drop(struct engine *engine, const struct err *err)
+{
+	fake_of(engine)->drop_failure = *err;
 }
 
 size_t engine_fake_stops(const struct engine *engine, const char *key, uint32_t *grace_ms)

@@ -36,3 +36,9 @@ const struct engine_spec *engine_fake_submission(const struct engine *engine, si
 
 /* How often stop() was called for a key, and the grace of the last call. */
 size_t engine_fake_stops(const struct engine *engine, const char *key, uint32_t *grace_ms);
+
+/* How often drop_data() was called for a Space. It is answered by itself. */
+size_t engine_fake_drops(const struct engine *engine, const char *space);
+
+/* The next of them is answered by this error. */
+void engine_fake_fail_drop(struct engine *engine, const struct err *err);

@@ -15,6 +15,13 @@ struct waiter {
 	void *arg;
 };
 
+/* A disk whose removal has not been answered. */
+struct drop {
+	struct drop *next;
+	uint64_t id;
+	char space[25];
+};
+
 struct local {
 	struct engine engine; /* first: the two share an address */
 	struct link *link;
@@ -23,6 +30,7 @@ struct local {
 	struct runs runs;     /* the mirror */
 	struct runs arriving; /* the list that answers observe_id */
 	uint64_t observe_id;  /* 0 while the mirror is good */
+	struct drop *drops;
 	struct waiter *waiters;
 	uint64_t prepare_id; /* 0: nobody waits */
 };
@@ -109,6 +117,60 @@ static int forget(struct engine *engine, const char *key, struct err *err)
 	return 0;
 }
 
+static int drop_data(struct engine *engine, const char *space, struct err *err)
+{
+	struct local *local = local_of(engine);
+	struct str message = begin(local, REQUEST_DROP_DATA);
+	struct drop *drop;
+
+	request_add_text(&message, REQUEST_TAG_SPACE, space);
+	if (link_send(local->link, &message, err) < 0)
+		return err_in(err, "the disk of %s", space);
+	drop = mem_new(struct drop);
+	drop->id = local->last_id;
+	snprintf(drop->space, sizeof(drop->space), "%s", space);
+	drop->next = local->drops;
+	local->drops = drop;
+	return 0;
+}
+
+static void finish_drop(struct local *local, struct drop *drop, const struct err *err)
+{
+	if (local->engine.dropped)
+		local->engine.dropped(local->engine.arg, drop->space, err);
+	free(drop);
+}
+
+/* False: it is no answer to a removal. */
+static bool on_drop_reply(struct local *local, uint64_t id, const struct err *err)
+{
+	for (struct drop **at = &local->drops; *at; at = &(*at)->next) {
+		struct drop *drop = *at;
+
+		if (drop->id != id)
+			continue;
+		*at = drop->next;
+		finish_drop(local, drop, err);
+		return true;
+	}
+	return false;
+}
+
+/* The runner has forgotten what it was to remove, or its answer was lost. */
+static void lose_drops(struct local *local)
+{
+	struct drop *lost = take(local->drops); /* the callback may ask anew */
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_BUSY, "the runner was restarted");
+	while (lost) {
+		struct drop *next = lost->next;
+
+		finish_drop(local, lost, &err);
+		lost = next;
+	}
+}
+
 static void finish_prepare(struct local *local, const struct err *err)
 {
 	struct waiter *waiter = take(local->waiters);
@@ -132,6 +194,12 @@ static void local_free(struct engine *engine)
 	link_free(local->link);
 	runs_done(&local->runs);
 	runs_done(&local->arriving);
+	while (local->drops) {
+		struct drop *next = local->drops->next;
+
+		free(local->drops);
+		local->drops = next;
+	}
 	while (local->waiters) {
 		struct waiter *next = local->waiters->next;
 
@@ -155,6 +223,7 @@ static void synchronize(struct local *local)
 	struct err err = ERR_INIT;
 	struct str message = begin(local, REQUEST_OBSERVE);
 
+	lose_drops(local);
 	runs_done(&local->arriving);
 	local->observe_id = local->last_id;
 	if (link_send(local->link, &message, &err) < 0)
@@ -199,7 +268,7 @@ static void on_reply(struct local *local, const struct request *request)
 			local->engine.lost(local->engine.arg);
 	} else if (request->id == local->prepare_id) {
 		finish_prepare(local, result < 0 ? &err : NULL);
-	} else if (result < 0) {
+	} else if (!on_drop_reply(local, request->id, result < 0 ? &err : NULL) && result < 0) {
 		on_submit_refused(local, request->id, &err);
 	}
 }
@@ -254,6 +323,7 @@ static const struct engine_ops ops = {
 	.suspend = suspend,
 	.resume = resume,
 	.forget = forget,
+	.drop_data = drop_data,
 	.free = local_free,
 };
 

@@ -98,6 +98,7 @@ void request_add_spec(struct str *message, const struct engine_spec *spec)
 	request_add_number(message, REQUEST_TAG_MEMORY, spec->limits.memory_bytes);
 	request_add_number(message, REQUEST_TAG_PIDS, spec->limits.pids);
 	request_add_number(message, REQUEST_TAG_DISK, spec->limits.disk_bytes);
+	request_add_number(message, REQUEST_TAG_DATA, spec->data_bytes);
 	request_add_text(message, REQUEST_TAG_RESULT, spec->result);
 	request_add_text(message, REQUEST_TAG_CACHE, spec->cache);
 }
@@ -323,6 +324,7 @@ int request_get_spec(const struct request *request, struct request_spec *out, st
 	    bounded(request, REQUEST_TAG_PORT, UINT16_MAX, &port, err) < 0 ||
 	    bounded(request, REQUEST_TAG_CLOSED, 1, &closed, err) < 0 ||
 	    bounded(request, REQUEST_TAG_SECRETS, REQUEST_ENV_MAX, &secrets, err) < 0 ||
+	    bounded(request, REQUEST_TAG_DATA, INT64_MAX, &spec->data_bytes, err) < 0 ||
 	    copy_text(request, REQUEST_TAG_KEY, spec->key, sizeof(spec->key), err) < 0 ||
 	    copy_text(request, REQUEST_TAG_SPACE, spec->space, sizeof(spec->space), err) < 0 ||
 	    get_limits(request, &spec->limits, err) < 0 || get_lists(request, &got, err) < 0)

@@ -44,6 +44,7 @@ enum request_kind {
 	REQUEST_RESUME,     /* key */
 	REQUEST_FORGET,     /* key */
 	REQUEST_PREPARE,    /* answered when the base system is there */
+	REQUEST_DROP_DATA,  /* space; answered when its disk is gone */
 	/* runner → hub */
 	REQUEST_REPLY = 64, /* error kind and text; kind 0 is success */
 	REQUEST_RUN,        /* a run, in answer to OBSERVE */
@@ -79,6 +80,7 @@ enum request_tag {
 	REQUEST_TAG_TEXT,
 	REQUEST_TAG_CLOSED,  /* number: 0 or 1 */
 	REQUEST_TAG_SECRETS, /* number: where secrets begin in env */
+	REQUEST_TAG_DATA,    /* number: bytes of the disk at /data */
 	REQUEST_TAG_COUNT
 };
 

@@ -137,6 +137,10 @@ static const struct mount_row secrets_mounts[] = {
 	 {"bind", "ro", "nosuid", "nodev", "noexec"}},
 };
 
+static const struct mount_row data_mounts[] = {
+	{"/data", "bind", "data", {"bind", "rw", "nosuid", "nodev", "noatime"}},
+};
+
 static const struct mount_row build_mounts[] = {
 	{"/build", "bind", "build", {"bind", "rw", "nosuid", "nodev"}},
 	{"/in", "bind", "in", {"bind", "ro", "nosuid", "nodev"}},
@@ -170,6 +174,8 @@ static json_t *mounts(const struct datadir *dir, const struct engine_spec *spec)
 		add_mounts(list, app_mounts, COUNT(app_mounts), bundle);
 	else
 		add_mounts(list, build_mounts, COUNT(build_mounts), bundle);
+	if (spec->data_bytes > 0)
+		add_mounts(list, data_mounts, COUNT(data_mounts), bundle);
 	if (spec->secrets_from > 0)
 		add_mounts(list, secrets_mounts, COUNT(secrets_mounts), bundle);
 	return list;

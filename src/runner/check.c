@@ -92,6 +92,13 @@ static bool is_build_key(const char *key)
 	       is_numbers(key + 4 + length, 1);
 }
 
+int check_space(const char *space, struct err *err)
+{
+	if (hex_is(space, ID_LENGTH))
+		return 0;
+	return err_set(err, ERR_INVALID, "the id of the space is malformed");
+}
+
 int check_key(const char *key, struct err *err)
 {
 	if (strlen(key) < ENGINE_KEY_ROOM && (is_app_key(key) || is_build_key(key)))
@@ -172,6 +179,9 @@ static int check_app(const struct engine_spec *spec, struct err *err)
 		return err_set(err, ERR_INVALID, "an app needs a port");
 	if (spec->result || spec->cache)
 		return err_set(err, ERR_INVALID, "an app makes no layer");
+	if (spec->data_bytes > 0 &&
+	    (spec->data_bytes < disk_min_bytes || spec->data_bytes > size_max_bytes))
+		return err_set(err, ERR_INVALID, "the size of the data disk is out of range");
 	if (spec->secrets_from > variables(spec))
 		return err_set(err, ERR_INVALID, "the secrets begin behind the environment");
 	return 0;
@@ -185,15 +195,15 @@ static int check_build(const struct engine_spec *spec, struct err *err)
 		return err_set(err, ERR_INVALID, "the name of the result is malformed");
 	if (!spec->cache || (strcmp(spec->cache, "shared") != 0 && !hex_is(spec->cache, ID_LENGTH)))
 		return err_set(err, ERR_INVALID, "the name of the cache is malformed");
-	if (spec->secrets_from > 0)
-		return err_set(err, ERR_INVALID, "a build has no secrets");
+	if (spec->secrets_from > 0 || spec->data_bytes > 0)
+		return err_set(err, ERR_INVALID, "a build has no secrets and no data disk");
 	return 0;
 }
 
 int check_spec(const struct engine_spec *spec, struct err *err)
 {
-	if (!hex_is(spec->space, ID_LENGTH))
-		return err_set(err, ERR_INVALID, "the id of the space is malformed");
+	if (check_space(spec->space, err) < 0)
+		return -1;
 	if (!spec->log || !is_log(spec->log))
 		return err_set(err, ERR_INVALID, "the name of the log is malformed");
 	if (check_layers(spec, err) < 0 || check_command(spec, err) < 0 ||

@@ -16,3 +16,6 @@ must_check int check_spec(const struct engine_spec *spec, struct err *err);
 /* A key: 24 hex digits and "-N" of an app, "env-HEX" of a build, each with "-N" behind it or not.
  */
 must_check int check_key(const char *key, struct err *err);
+
+/* The id of a Space. */
+must_check int check_space(const char *space, struct err *err);

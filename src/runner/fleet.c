@@ -23,6 +23,7 @@
 #include "runner/record.h"
 #include "runner/slots.h"
 #include "runner/start.h"
+#include "runner/upper.h"
 
 #define SLOT_FILE "run/slot"
 
@@ -57,6 +58,7 @@ struct run {
 	int process_fd; /* pidfd of the container's init, -1 once it is gone */
 	int log_fd;
 	struct growth growth; /* of a shared build */
+	bool told_full;       /* its log says that the machine's disk is full */
 	struct loop_fd *watch;
 	struct loop_timer *kill_timer;
 	bool stopping;
@@ -459,9 +461,20 @@ static void bound_disk(struct run *run)
 	send_signal(run, SIGKILL);
 }
 
+/* To the app a disk image that can't grow is a failing disk: whoever reads its log learns why. */
+static void tell_full(struct run *run, bool full)
+{
+	if (full && !run->told_full && run->record.data_bytes > 0 && run->log_fd >= 0)
+		say(run->log_fd, "the disk of this server is full: /data can't be written");
+	run->told_full = full;
+}
+
 static void bound_runs(void *arg)
 {
 	struct fleet *fleet = arg;
+	struct err err = ERR_INIT;
+	bool full =
+		upper_check_room(fleet->setup.config->dir->fd, &err) < 0 && err.kind == ERR_FULL;
 
 	for (struct run *run = fleet->first; run; run = run->next) {
 		if (run->phase != PHASE_LIVE)
@@ -469,6 +482,7 @@ static void bound_runs(void *arg)
 		if (run->log_fd >= 0)
 			bound_log(run);
 		bound_disk(run);
+		tell_full(run, full);
 	}
 	loop_timer_set(fleet->bound_timer, BOUND_CHECK_MS);
 }

@@ -71,7 +71,7 @@ int harvest(const struct datadir *dir, const struct record *record, int image, i
 	owned(proc_done) struct proc child = PROC_INIT;
 	int status;
 
-	if (wait_released(image, err) < 0 || upper_reopen(image, &upper, err) < 0)
+	if (wait_released(image, err) < 0 || upper_reopen(image, true, &upper, err) < 0)
 		return -1;
 	plan.device = upper.device;
 	if (proc_start(&spec, &child, err) < 0 || proc_wait(&child, &status, err) < 0)

@@ -55,15 +55,11 @@ static int open_namespace(const struct idmap *map, int *out, struct err *err)
 	return *out < 0 ? err_sys(err, "open a user namespace") : 0;
 }
 
-int idmap_clone(int fd, const struct idmap *map, bool read_only, int *out, struct err *err)
+int idmap_set(int mount, const struct idmap *map, bool read_only, struct err *err)
 {
-	owned(close) int clone =
-		open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	owned(close) int namespace = -1;
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
 
-	if (clone < 0)
-		return err_sys(err, "clone a mount");
 	if (read_only)
 		attr.attr_set |= MOUNT_ATTR_RDONLY;
 	if (map) {
@@ -72,8 +68,20 @@ int idmap_clone(int fd, const struct idmap *map, bool read_only, int *out, struc
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
 		attr.userns_fd = (uint64_t) namespace;
 	}
-	if (mount_setattr(clone, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+	if (mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return err_sys(err, "set the attributes of a mount");
+	return 0;
+}
+
+int idmap_clone(int fd, const struct idmap *map, bool read_only, int *out, struct err *err)
+{
+	owned(close) int clone =
+		open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (clone < 0)
+		return err_sys(err, "clone a mount");
+	if (idmap_set(clone, map, read_only, err) < 0)
+		return -1;
 	*out = take_fd(&clone);
 	return 0;
 }

@@ -23,3 +23,6 @@ struct idmap {
  */
 must_check int idmap_clone(int fd, const struct idmap *map, bool read_only, int *out,
 			   struct err *err);
+
+/* The same for a mount that is detached already, and has no map yet. */
+must_check int idmap_set(int mount, const struct idmap *map, bool read_only, struct err *err);

@@ -11,12 +11,13 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "runner/beneath.h"
+#include "runner/data.h"
 #include "runner/idmap.h"
 #include "runner/output.h"
 #include "runner/upper.h"
 
 enum {
-	PLACES_MAX = ENGINE_LAYERS_MAX + 1 + 6,
+	PLACES_MAX = ENGINE_LAYERS_MAX + 1 + 7,
 	APP_USER = 1000, /* in the container: hub's files show as its */
 };
 
@@ -176,6 +177,16 @@ static int add_build(struct mounts *mounts, const struct runner_config *config,
 	return add_file(mounts, config->steps_path, "steps", err);
 }
 
+static int add_data(struct mounts *mounts, const struct datadir *dir,
+		    const struct engine_spec *spec, struct err *err)
+{
+	struct place *place = add_place(mounts, "data");
+
+	if (data_open(dir, spec->space, spec->data_bytes, mounts->ids, &place->fd, err) < 0)
+		return -1;
+	return make_target(mounts, "data", true, err);
+}
+
 static int add_upper(struct mounts *mounts, const struct datadir *dir,
 		     const struct engine_spec *spec, struct err *err)
 {
@@ -212,6 +223,8 @@ int mounts_new(const struct runner_config *config, const struct engine_spec *spe
 	if (add_log(mounts, dir, spec, err) < 0 ||
 	    add_file(mounts, config->init_path, "init", err) < 0 ||
 	    add_upper(mounts, dir, spec, err) < 0)
+		return -1;
+	if (spec->data_bytes > 0 && add_data(mounts, dir, spec, err) < 0)
 		return -1;
 	if (spec->kind == ENGINE_BUILD && add_build(mounts, config, spec, err) < 0)
 		return -1;

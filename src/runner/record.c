@@ -26,6 +26,7 @@ struct record record_of(const struct engine_spec *spec, unsigned slot)
 	snprintf(record.result, sizeof(record.result), "%s", spec->result ? spec->result : "");
 	snprintf(record.cache, sizeof(record.cache), "%s", spec->cache ? spec->cache : "");
 	record.disk_bytes = spec->limits.disk_bytes;
+	record.data_bytes = spec->data_bytes;
 	return record;
 }
 
@@ -49,6 +50,7 @@ int record_write(const struct datadir *dir, const struct record *record, struct 
 		 run->space, run->port, record->slot);
 	str_addf(&text, "log=%s\nresult=%s\ncache=%s\ndisk=%" PRIu64 "\n", record->log,
 		 record->result, record->cache, record->disk_bytes);
+	str_addf(&text, "data=%" PRIu64 "\n", record->data_bytes);
 	str_addf(&text, "pid=%d\npid_start=%" PRIu64 "\n", (int)record->pid, record->pid_start);
 	str_addf(&text, "conmon=%d\nconmon_start=%" PRIu64 "\n", (int)record->conmon,
 		 record->conmon_start);
@@ -110,6 +112,7 @@ int record_read(const struct datadir *dir, const char *key, struct record *out, 
 	get_text(text.data, "result", record.result, sizeof(record.result));
 	get_text(text.data, "cache", record.cache, sizeof(record.cache));
 	record.disk_bytes = (uint64_t)get_number(text.data, "disk");
+	record.data_bytes = (uint64_t)get_number(text.data, "data");
 	record.pid = (pid_t)get_number(text.data, "pid");
 	record.pid_start = (uint64_t)get_number(text.data, "pid_start");
 	record.conmon = (pid_t)get_number(text.data, "conmon");

@@ -16,6 +16,7 @@
 #include "runner/basesystem.h"
 #include "runner/check.h"
 #include "runner/container.h"
+#include "runner/data.h"
 #include "runner/firewall.h"
 #include "runner/fleet.h"
 #include "runner/network.h"
@@ -28,6 +29,16 @@ struct waiter {
 	struct waiter *next;
 	uint64_t id;
 	uint64_t session;
+};
+
+/* A disk that is being removed, in a worker's hands. */
+struct drop {
+	struct drop *next;
+	struct runner *runner;
+	uint64_t id;
+	uint64_t session;
+	char space[25];
+	struct err err;
 };
 
 struct runner {
@@ -44,6 +55,7 @@ struct runner {
 	struct loop_fd *signals;
 	int signal_fd;
 	struct waiter *waiters;
+	struct drop *drops;
 	const struct request *observing; /* while fleet_each() runs */
 };
 
@@ -133,6 +145,46 @@ static void prepare(struct runner *runner, const struct request *request)
 	basesystem_make(runner->base);
 }
 
+static void drop_work(void *arg)
+{
+	struct drop *drop = arg;
+
+	if (data_drop(drop->runner->config->dir, drop->space, &drop->err) < 0)
+		log_warn("runner.data", "space=%s error=%s", drop->space, drop->err.text);
+}
+
+static void drop_done(void *arg)
+{
+	struct drop *drop = arg;
+	struct drop **at = &drop->runner->drops;
+
+	reply(drop->runner, drop->id, drop->session, drop->err.kind ? &drop->err : NULL);
+	while (*at != drop)
+		at = &(*at)->next;
+	*at = drop->next;
+	free(drop);
+}
+
+/* Replies by itself, but where it fails at once. */
+static int drop_data(struct runner *runner, const struct request *request, struct err *err)
+{
+	const char *space = request_text(request, REQUEST_TAG_SPACE);
+	struct drop *drop;
+
+	if (!space || check_space(space, err) < 0)
+		return err_set(err, ERR_INVALID, "the id of the space is malformed");
+	drop = mem_new(struct drop);
+	drop->runner = runner;
+	drop->id = request->id;
+	drop->session = request->session;
+	memcpy(drop->space, space, sizeof(drop->space));
+	drop->next = runner->drops;
+	runner->drops = drop;
+	pool_add(runner->pool,
+		 &(struct pool_job){.work = drop_work, .done = drop_done, .arg = drop});
+	return 0;
+}
+
 static int need_key(const struct request *request, const char **key, struct err *err)
 {
 	*key = request_text(request, REQUEST_TAG_KEY);
@@ -182,6 +234,11 @@ static void on_message(void *arg, const void *bytes, size_t length)
 		runner->observing = &request;
 		fleet_each(runner->fleet, send_run, runner);
 		runner->observing = NULL;
+		break;
+	case REQUEST_DROP_DATA:
+		result = drop_data(runner, &request, &err);
+		if (result == 0)
+			return;
 		break;
 	case REQUEST_SUBMIT:
 		result = fleet_submit(runner->fleet, bytes, length, &err);
@@ -312,6 +369,12 @@ static void stop(struct runner *runner)
 
 		free(runner->waiters);
 		runner->waiters = next;
+	}
+	while (runner->drops) {
+		struct drop *next = runner->drops->next;
+
+		free(runner->drops);
+		runner->drops = next;
 	}
 	loop_free(runner->loop);
 	own_close(&runner->signal_fd);

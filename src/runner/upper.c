@@ -23,7 +23,7 @@ enum { LOOP_TRIES = 64 };
  */
 enum { ROOM_LEAST_BYTES = 32 * 1024 * 1024 };
 
-static int check_room(int image, struct err *err)
+int upper_check_room(int image, struct err *err)
 {
 	struct statvfs room;
 
@@ -96,7 +96,7 @@ int upper_open(int parent, const char *name, uint64_t bytes, struct upper *out, 
 
 	if (image < 0 || ftruncate(image, (off_t)bytes) < 0)
 		return err_sys(err, "make a disk image");
-	if (check_room(image, err) < 0 || make_file_system(image, err) < 0 ||
+	if (upper_check_room(image, err) < 0 || make_file_system(image, err) < 0 ||
 	    attach(image, 0, &upper, err) < 0) {
 		upper_done(&upper);
 		return -1;
@@ -105,11 +105,11 @@ int upper_open(int parent, const char *name, uint64_t bytes, struct upper *out, 
 	return 0;
 }
 
-int upper_reopen(int image, struct upper *out, struct err *err)
+int upper_reopen(int image, bool read_only, struct upper *out, struct err *err)
 {
 	struct upper upper = UPPER_INIT;
 
-	if (attach(image, LO_FLAGS_READ_ONLY, &upper, err) < 0) {
+	if (attach(image, read_only ? LO_FLAGS_READ_ONLY : 0, &upper, err) < 0) {
 		upper_done(&upper);
 		return -1;
 	}

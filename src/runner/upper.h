@@ -23,13 +23,16 @@ struct upper {
 /* Make an image of `bytes` in the folder `parent`, and its device. No `name`: NULL. */
 must_check int upper_open(int parent, const char *name, uint64_t bytes, struct upper *out,
 			  struct err *err);
-/* A device for an image that exists; to read only. */
-must_check int upper_reopen(int image, struct upper *out, struct err *err);
+/* A device for an image that exists. */
+must_check int upper_reopen(int image, bool read_only, struct upper *out, struct err *err);
 void upper_done(struct upper *upper);
 static inline void own_upper_done(struct upper *held)
 {
 	upper_done(held);
 }
+
+/* Has the machine's disk room for what an image needs at first? Errors: ERR_FULL. */
+must_check int upper_check_room(int image, struct err *err);
 
 /* Is the image behind some device still, because a mount of it is just ending? */
 bool upper_is_held(int image);

@@ -125,6 +125,8 @@ int appenv_make(struct store_db *db, const struct vault *vault, const struct spa
 	put_number(&env, "GRADIO_SERVER_PORT", space->plan.app_port, "");
 	put_number(&env, "STREAMLIT_SERVER_PORT", space->plan.app_port, "");
 	put(&env, "HF_ENDPOINT", facts->hub_url);
+	if (facts->has_data) /* what it downloads from the hub is there after a restart */
+		put(&env, "HF_HOME", "/data/.huggingface");
 	put_space(&env, space, facts->host);
 	if (keys_each(&keys, KEYS_VARIABLE, put_users, &env, err) < 0)
 		return -1;

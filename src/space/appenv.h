@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct appenv_facts {
 	const char *hub_url; /* as seen by the app */
 	uint32_t cpu_milli;
 	uint64_t memory_bytes;
+	bool has_data; /* there is a /data that outlives the run */
 };
 
 /* Errors: ERR_INVALID for a secret that doesn't open. */

@@ -165,6 +165,11 @@ bool life_serves(const struct life *life)
 	return life->address != 0;
 }
 
+bool life_yields(const struct life *life, const struct space *space)
+{
+	return life->yields_to == space->generation;
+}
+
 char *life_log_path(const struct space_loop *loop, const char *hex, const char *kind,
 		    int64_t number)
 {
@@ -221,6 +226,8 @@ static const struct runrow *serving_run(struct life *life, const struct life_vie
 	for (size_t i = view->run_count; i-- > 0;) {
 		const struct runrow *row = &view->runs[i];
 
+		if (life_yields(life, space) && row->generation != space->generation)
+			continue;
 		*fact = life_fact(life->loop, row->key);
 		if (row->ready_ms && row->restart_nonce == space->restart_nonce && *fact &&
 		    (*fact)->run.state == ENGINE_RUNNING)
@@ -374,11 +381,13 @@ void life_route(struct life *life, const struct life_view *view)
 			drop_route(life, space);
 		return;
 	}
-	if (moves && life->routed && life->address && address &&
+	if (moves && life->routed && life->address && (address || life_yields(life, space)) &&
 	    life->is_private == space->is_private && !handed_over(life, space)) {
 		life->who = SPACE_WHO_STARTING; /* questions are kept until then */
 		return;
 	}
+	if (moves && !address)
+		life->yielded_ms = clock_mono_ms();
 	if (moves || !life->routed || life->handover_ms || life->is_private != space->is_private)
 		write_route(life, space, address, port);
 	life->who = row ? SPACE_WHO_ADDRESS : who_of(space);
@@ -515,6 +524,8 @@ static bool step_once(struct life *life, bool *gone)
 		return leave_name(life, &view.space);
 	if (life_stop(life, &view))
 		return true;
+	if (life_data(life, &view))
+		return false;
 	if (view.space.deleting)
 		return life_delete(life, &view);
 	return advance(life, &view);

@@ -28,6 +28,7 @@
  *     life_ready.c   its process runs: probe it, then route visitors to it
  *     life_exit.c    a run has ended
  *     life_stop.c    a run must not go on
+ *     life_data.c    its storage was given up
  *     life_delete.c  the Space goes
  *     life_spend.c   the granted hours of its hardware are used up
  *
@@ -44,6 +45,9 @@ enum {
 		500, /* at least, from the new version's first answer to the old one's end */
 	LIFE_DRAIN_MAX_MS = 60 * 1000, /* at most: some visits, such as WebSockets, never end */
 	LIFE_DRAIN_LOOK_MS = 100,
+	/* How long visits are held for those that are at a version which must end before the next
+	   one starts: some never leave. */
+	LIFE_YIELD_MAX_MS = 5 * 1000,
 	LIFE_LOGS_KEPT = 20,    /* of each kind */
 	LIFE_ERROR_TAIL = 1000, /* bytes of a log that an error message quotes */
 	LIFE_CRASHES_MAX = 5,   /* in LIFE_CRASH_WINDOW_MS: then it is not started again */
@@ -99,8 +103,11 @@ struct life {
 	bool routed;         /* the table of routes says the same */
 	int64_t handover_ms; /* since when visitors are handed to another address; 0: they are not
 			      */
-	char prepares[48];   /* environment whose build the crew prepares for it */
-	char waits_for[48];  /* environment that another Space builds; its log says so once */
+	int64_t yields_to;   /* generation that older runs end for before its own starts; 0: none */
+	int64_t yielded_ms;  /* since when nobody is sent to them */
+	int64_t drops;      /* the engine removes the disk of that many data_drops; 0: it doesn't */
+	char prepares[48];  /* environment whose build the crew prepares for it */
+	char waits_for[48]; /* environment that another Space builds; its log says so once */
 	struct probe *probe;
 	char probed[ENGINE_KEY_ROOM];
 	int64_t probed_ms; /* since when; wall time may jump in between */
@@ -154,6 +161,9 @@ const struct runrow *life_target(const struct life_view *view);
 /* Some version answers visitors now. */
 bool life_serves(const struct life *life);
 
+/* Older runs must end before the one of the wish starts: both would have /data. */
+bool life_yields(const struct life *life, const struct space *space);
+
 struct life_fact *life_fact(struct space_loop *loop, const char *key);
 /* Remember a report, or what was just asked for. */
 struct life_fact *life_fact_put(struct space_loop *loop, const struct engine_run *run);
@@ -200,6 +210,12 @@ must_check int life_submit(struct life *life, const struct life_view *view,
 bool life_ready(struct life *life, const struct life_view *view, const struct runrow *row);
 bool life_exit(struct life *life, const struct life_view *view);
 bool life_stop(struct life *life, const struct life_view *view);
+/* Of the disk that the wish asks for; 0 for none. */
+uint64_t life_data_bytes(const struct space_loop *loop, const struct space *space);
+/* True while a disk is to go: nothing else is begun before. */
+bool life_data(struct life *life, const struct life_view *view);
+/* The engine's answer; `arg` is the space loop. */
+void life_dropped(void *arg, const char *hex, const struct err *err);
 bool life_delete(struct life *life, const struct life_view *view);
 /* For the timer: give back hardware whose granted hours are used up (space/grant.h). */
 void life_spend(void *arg);

@@ -6,6 +6,7 @@
 #include "space/life.h"
 
 struct progress {
+	const struct life *life;
 	const struct space *space;
 	const struct runrow *row;
 	int64_t at_ms;
@@ -16,7 +17,10 @@ static int write_started(void *arg, struct store_db *db, struct err *err)
 	const struct progress *progress = arg;
 	const struct space *space = progress->space;
 
-	if (runrow_started(db, progress->row, progress->at_ms, err) < 0)
+	if (runrow_started(db, progress->row, progress->at_ms, err) < 0 ||
+	    (*space->storage &&
+	     space_set_data(db, space->repo_id, life_data_bytes(progress->life->loop, space), err) <
+		     0))
 		return -1;
 	return space_set_current(db, space->repo_id, progress->row->flavor, space->running_commit,
 				 err);
@@ -66,7 +70,7 @@ static void on_answer(void *arg)
 	struct space space;
 	struct runrow row;
 	struct err err = ERR_INIT;
-	struct progress progress = {&space, &row, clock_wall_ms()};
+	struct progress progress = {life, &space, &row, clock_wall_ms()};
 	int found = look(life, &space, &row, &err);
 
 	probe_free(take(life->probe));
@@ -97,7 +101,7 @@ static bool time_out(struct life *life, const struct life_view *view, const stru
 	owned(free) char *error = mem_format("no HTTP answer on port %u within %lld minutes",
 					     (unsigned)view->space.plan.app_port,
 					     (long long)(view->space.plan.startup_s / 60));
-	struct progress progress = {&view->space, row, 0};
+	struct progress progress = {life, &view->space, row, 0};
 	struct err err = ERR_INIT;
 
 	probe_free(take(life->probe));
@@ -124,7 +128,7 @@ bool life_ready(struct life *life, const struct life_view *view, const struct ru
 	if (fact->run.state != ENGINE_RUNNING)
 		return false;
 	if (!row->started_ms) {
-		struct progress progress = {&view->space, row, fact->run.started_ms};
+		struct progress progress = {life, &view->space, row, fact->run.started_ms};
 
 		if (life_move(life, &view->space, STAGE_EVENT_BUILT, "", write_started, &progress,
 			      &err) == 0) {

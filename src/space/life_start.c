@@ -46,6 +46,7 @@ static int make_env(const struct life *life, const struct space *space,
 		.hub_url = config->hub_url,
 		.cpu_milli = limits->cpu_milli,
 		.memory_bytes = limits->memory_bytes,
+		.has_data = *space->storage != '\0',
 	};
 
 	if (store_read_begin(config->store, &read, err) < 0)
@@ -84,6 +85,7 @@ static int submit(struct life *life, const struct space *space, const struct run
 		.closed = space->plan.closed ||
 			  is_listed(life->loop->config.closed, space->full_name),
 		.limits = hardware_limits(life->loop->config.hardware, row->flavor),
+		.data_bytes = life_data_bytes(life->loop, space),
 	};
 
 	if (make_env(life, space, &spec.limits, &env, err) < 0)
@@ -191,7 +193,7 @@ static void open_run_log(const struct life *life, const struct space *space, int
 		   "===== Application Startup at %s =====", clock_stamp(clock_wall_ms(), stamp));
 }
 
-/* A run of before a restart must be gone first: two must never write to one disk. */
+/* A run of before a restart must be gone first. */
 static bool must_wait(const struct life_view *view)
 {
 	for (size_t i = 0; i < view->run_count; i++)
@@ -209,6 +211,26 @@ static void name_run(const struct space *space, int64_t runs, struct runrow *row
 	if (runs > 0)
 		snprintf(row->key + length, sizeof(row->key) - (size_t)length, "-%lld",
 			 (long long)runs);
+}
+
+/*
+ * Two must never write to one disk: an older version that has it gives up its visitors, and ends.
+ * Its end is the next step's cause.
+ */
+static bool yield(struct life *life, const struct space *space)
+{
+	struct err err = ERR_INIT;
+
+	if (life_yields(life, space))
+		return false;
+	close_build_log(life, space);
+	if (life_move(life, space, STAGE_EVENT_BUILT, "", NULL, NULL, &err) < 0) {
+		log_error("space.start", "space=%s error=%s", space->full_name, err.text);
+		life_rest(life);
+		return false;
+	}
+	life->yields_to = space->generation;
+	return true;
 }
 
 bool life_start(struct life *life, const struct life_view *view)
@@ -234,6 +256,8 @@ bool life_start(struct life *life, const struct life_view *view)
 		life_wake(life, after_ms);
 		return false;
 	}
+	if (*space->storage && view->run_count > 0)
+		return yield(life, space);
 	name_run(space, runs, &row);
 	memcpy(row.commit, space->commit, sizeof(row.commit));
 	memcpy(row.flavor, space->flavor, sizeof(row.flavor));

@@ -29,6 +29,19 @@ static bool is_drained(struct life *life, const struct life_fact *fact, int64_t 
 	return false;
 }
 
+/* New visits are held for the next version already: those that are at this one may finish. */
+static bool is_left(struct life *life, const struct life_fact *fact)
+{
+	if (life->address) /* a hand-over is under way */
+		return false;
+	if (clock_mono_ms() - life->yielded_ms >= LIFE_YIELD_MAX_MS ||
+	    route_open_at(life->loop->config.route, life->slug, fact->run.address,
+			  fact->run.port) == 0)
+		return true;
+	life_wake(life, LIFE_DRAIN_LOOK_MS);
+	return false;
+}
+
 static bool must_stop(struct life *life, const struct life_fact *fact, const struct life_view *view,
 		      size_t index)
 {
@@ -38,6 +51,8 @@ static bool must_stop(struct life *life, const struct life_fact *fact, const str
 
 	if (space->paused || space->deleting || row->restart_nonce != space->restart_nonce)
 		return true;
+	if (life_yields(life, space) && row->generation != space->generation)
+		return is_left(life, fact);
 	if (since_ms)
 		return is_drained(life, fact, since_ms);
 	/* It never answered, and the Space was given up, or has gone on to another wish. */

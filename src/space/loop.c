@@ -170,6 +170,7 @@ static int begin(struct space_loop *loop, struct err *err)
 		return -1;
 	loop->engine->changed = on_changed;
 	loop->engine->lost = on_lost;
+	loop->engine->dropped = life_dropped;
 	loop->engine->arg = loop;
 	loop->observe = loop_timer_new(loop->loop, observe, loop);
 	loop->see = loop_timer_new(loop->loop, see, loop);

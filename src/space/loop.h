@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "route/route.h"
 #include "space/hardware.h"
+#include "space/space.h"
 #include "space/vault.h"
 #include "store/store.h"
 
@@ -34,6 +35,7 @@ struct space_loop_config {
 	const struct hardware *hardware; /* what apps may use */
 	bool grants;                     /* only who was granted it, and so long */
 	struct engine_limits build_limits;
+	uint64_t storage_bytes[SPACE_TIERS]; /* of each tier, the smallest first */
 	/* "OWNER/NAME" or "OWNER", whose apps reach nothing outside; NULL-terminated, or NULL */
 	const char *const *closed;
 	/* Called once in the loop's thread; the engine is freed by its ops at the end. */

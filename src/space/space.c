@@ -27,7 +27,8 @@ enum {
 	" stage, error, current_flavor, running_commit, run_log, build_log, settled,"            \
 	" built_commit, built_factory, env_layer, env_cache, app_file, app_port, app_title,"     \
 	" startup_s, env_own, app_sdk, settles_ms, app_closed,"                                  \
-	" (SELECT l.slug FROM left_slugs l WHERE l.repo_id = spaces.repo_id LIMIT 1)"
+	" (SELECT l.slug FROM left_slugs l WHERE l.repo_id = spaces.repo_id LIMIT 1),"           \
+	" data_drops, data_dropped, data_bytes"
 
 int space_sleep_check(int64_t seconds, struct err *err)
 {
@@ -277,6 +278,9 @@ static int read_space(struct store_query *query, struct space *out, struct err *
 	read_plan(query, 24, &out->plan);
 	out->settles_ms = store_int(query, 34);
 	store_copy(query, 36, out->left_slug, sizeof(out->left_slug));
+	out->data_drops = store_int(query, 37);
+	out->data_dropped = store_int(query, 38);
+	out->data_bytes = (uint64_t)store_int(query, 39);
 	return 1;
 }
 
@@ -336,10 +340,11 @@ int space_write_wish(struct store_db *db, const struct space *space, enum stage_
 	bool stays = stage == space->stage && space->settled == space->generation &&
 		     !stage_is_passing(stage);
 	owned(store_query_end) struct store_query *query = store_query(
-		db, "UPDATE spaces SET generation = ?, \"commit\" = ?, flavor = ?, sleep_s = ?,"
-		    " storage = ?, paused = ?, deleting = ?, restart_nonce = ?, factory_nonce = ?,"
-		    " settles_ms = ?, build_log = ?, stage = ?, error = ?, settled = ?,"
-		    " updated_ms = ? WHERE repo_id = ?");
+		db,
+		"UPDATE spaces SET generation = ?, \"commit\" = ?, flavor = ?, sleep_s = ?,"
+		" storage = ?, paused = ?, deleting = ?, restart_nonce = ?, factory_nonce = ?,"
+		" settles_ms = ?, data_drops = ?, build_log = ?, stage = ?, error = ?, settled = ?,"
+		" updated_ms = ? WHERE repo_id = ?");
 
 	store_bind_int(query, space->generation + 1);
 	store_bind_text(query, space->commit);
@@ -351,6 +356,7 @@ int space_write_wish(struct store_db *db, const struct space *space, enum stage_
 	store_bind_int(query, space->restart_nonce);
 	store_bind_int(query, space->factory_nonce);
 	store_bind_int(query, space->settles_ms);
+	store_bind_int(query, space->data_drops);
 	store_bind_int(query, space->build_log);
 	store_bind_text(query, stage_name(stage));
 	store_bind_text(query, stays ? space->error : "");
@@ -461,6 +467,7 @@ int space_delete(struct store_db *db, int64_t repo_id, struct err *err)
 	if (space.deleting)
 		return 0;
 	space.deleting = true;
+	space.data_drops += *space.storage != '\0';
 	return space_write_wish(db, &space, STAGE_EVENT_DELETED, false, err);
 }
 
@@ -570,6 +577,26 @@ int space_set_current(struct store_db *db, int64_t repo_id, const char *flavor, 
 	store_bind_text(query, commit);
 	store_bind_int(query, repo_id);
 	return update(query, "current", err);
+}
+
+int space_set_data(struct store_db *db, int64_t repo_id, uint64_t bytes, struct err *err)
+{
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "UPDATE spaces SET data_bytes = max(data_bytes, ?) WHERE repo_id = ?");
+
+	store_bind_int(query, (int64_t)bytes);
+	store_bind_int(query, repo_id);
+	return update(query, "data", err);
+}
+
+int space_set_dropped(struct store_db *db, int64_t repo_id, int64_t drops, struct err *err)
+{
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "UPDATE spaces SET data_dropped = ?, data_bytes = 0 WHERE repo_id = ?");
+
+	store_bind_int(query, drops);
+	store_bind_int(query, repo_id);
+	return update(query, "data", err);
 }
 
 /* `sql` returns the new number of one row. */

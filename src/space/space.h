@@ -65,6 +65,7 @@ struct space {
 	int64_t restart_nonce; /* a run with another one is stopped at once */
 	int64_t factory_nonce;
 	int64_t settles_ms; /* wall clock of a change that others may follow at once; 0 for none */
+	int64_t data_drops; /* how often the storage was given up, with all that was in it */
 	/* the fact */
 	enum stage stage;
 	char error[SPACE_ERROR_ROOM];           /* errorMessage; "" for none */
@@ -73,6 +74,8 @@ struct space {
 	int64_t run_log;                        /* number of the newest run-N.log, 0 for none */
 	int64_t build_log;                      /* number of the newest build-N.log */
 	int64_t settled;                        /* generation that nothing is left to do for */
+	int64_t data_dropped;                   /* the disk of that many data_drops is gone */
+	uint64_t data_bytes; /* of the disk that a run has had; 0: there is none to miss */
 	struct space_plan plan;
 };
 
@@ -81,6 +84,7 @@ must_check int space_sleep_check(int64_t seconds, struct err *err);
 /* The sleep time of a flavor, where a call asks for `wanted_s`; 0 if it doesn't ask. */
 int64_t space_sleep_of(const char *flavor, int64_t wanted_s);
 
+enum { SPACE_TIERS = 3 }; /* of storage: small, medium, large */
 /* 0 for "", then 1 for small, 2, 3; -1 for what is no tier. */
 int space_storage_rank(const char *tier);
 
@@ -160,6 +164,12 @@ must_check int space_set_current(struct store_db *db, int64_t repo_id, const cha
 				 const char *commit, struct err *err);
 /* The route of a left_slug is gone. */
 must_check int space_forget_slug(struct store_db *db, const char *slug, struct err *err);
+/* A run has a disk of this size. */
+must_check int space_set_data(struct store_db *db, int64_t repo_id, uint64_t bytes,
+			      struct err *err);
+/* The disk of this many data_drops is gone. */
+must_check int space_set_dropped(struct store_db *db, int64_t repo_id, int64_t drops,
+				 struct err *err);
 /* A new number for a log of the Space. */
 must_check int space_next_build_log(struct store_db *db, int64_t repo_id, int64_t *out,
 				    struct err *err);

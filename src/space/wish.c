@@ -131,6 +131,7 @@ int wish_storage(struct store_db *db, int64_t repo_id, const char *tier, struct 
 			       "storage can't shrink from %s to %s: to have less, delete it, with "
 			       "all that is in it, and ask for it anew",
 			       space.storage, tier);
+	space.data_drops += rank == 0;
 	snprintf(space.storage, sizeof(space.storage), "%s", tier);
 	return write_restart(db, &space, err);
 }

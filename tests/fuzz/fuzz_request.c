@@ -32,6 +32,7 @@ static void check_round_trip(const struct engine_spec *spec)
 	assert(request_get_spec(&request, &again, &err) == 0);
 	assert(strcmp(again.spec.key, spec->key) == 0);
 	assert(again.spec.layer_count == spec->layer_count);
+	assert(again.spec.data_bytes == spec->data_bytes);
 	assert(again.spec.limits.memory_bytes == spec->limits.memory_bytes);
 	for (size_t i = 0; spec->argv[i] || again.spec.argv[i]; i++)
 		assert(strcmp(spec->argv[i], again.spec.argv[i]) == 0);
@@ -99,6 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	struct engine_run run;
 	struct err err = ERR_INIT;
 	const char *key;
+	const char *space;
 
 	memcpy(copy, bytes, length);
 	if (request_parse(copy, length, &request, &err) < 0)
@@ -106,6 +108,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	key = request_text(&request, REQUEST_TAG_KEY);
 	if (key && check_key(key, &err) == 0)
 		assert(!strchr(key, '/'));
+	space = request_text(&request, REQUEST_TAG_SPACE);
+	if (space && check_space(space, &err) == 0)
+		check_name(space);
 	(void)!request_get_run(&request, &run, &err);
 	(void)!request_get_reply(&request, &err);
 	if (request_get_spec(&request, &spec, &err) < 0)

@@ -32,6 +32,8 @@ struct contract {
 	struct engine_run *reports;
 	size_t report_count;
 	unsigned lost;
+	unsigned dropped; /* answers to drop_data() that said so */
+	struct err drop_error;
 	bool late;
 };
 
@@ -50,12 +52,21 @@ static inline void contract_lost(void *arg)
 	loop_quit(contract.loop);
 }
 
+static inline void contract_dropped(void *arg, const char *space, const struct err *err)
+{
+	assert_string_equal(space, contract.app.space);
+	contract.dropped += err == NULL;
+	contract.drop_error = err ? *err : ERR_INIT;
+	loop_quit(contract.loop);
+}
+
 static inline void contract_use(struct loop *loop, struct engine *engine)
 {
 	contract.loop = loop;
 	contract.engine = engine;
 	engine->changed = contract_changed;
 	engine->lost = contract_lost;
+	engine->dropped = contract_dropped;
 }
 
 static inline void contract_late(void *arg)
@@ -260,10 +271,37 @@ static void an_unknown_or_ended_key_is_no_error(void **state)
 	contract_forget(CONTRACT_KEY(6));
 }
 
+static inline bool contract_drop_answered(const char *unused)
+{
+	return contract.dropped > 0 || contract.drop_error.kind != ERR_NONE;
+}
+
+/* Ask for it and wait for the answer. */
+static inline void contract_drop(void)
+{
+	struct err err = ERR_INIT;
+
+	contract.dropped = 0;
+	contract.drop_error = ERR_INIT;
+	assert_int_equal(contract.engine->ops->drop_data(contract.engine, contract.app.space, &err),
+			 0);
+	assert_int_equal(contract.dropped, 0); /* never from inside of the call */
+	contract_wait(contract_drop_answered, "drop");
+}
+
+static void a_disk_that_is_not_there_is_dropped(void **state)
+{
+	contract_drop();
+	assert_int_equal(contract.dropped, 1);
+	contract_drop();
+	assert_int_equal(contract.dropped, 1);
+}
+
 #define CONTRACT_TESTS                                                           \
 	cmocka_unit_test(a_submitted_run_is_observed_at_once),                   \
 		cmocka_unit_test(a_key_is_started_once),                         \
 		cmocka_unit_test(a_running_run_has_an_address_and_a_start_time), \
 		cmocka_unit_test(an_ended_run_stays_until_it_is_forgotten),      \
 		cmocka_unit_test(a_suspended_run_can_be_resumed),                \
-		cmocka_unit_test(an_unknown_or_ended_key_is_no_error)
+		cmocka_unit_test(an_unknown_or_ended_key_is_no_error),           \
+		cmocka_unit_test(a_disk_that_is_not_there_is_dropped)

@@ -289,6 +289,8 @@ static void read_log(const char *log, struct str *text)
 	assert_int_equal(file_read(dir.fd, path, text, &err), 0);
 }
 
+#include "local_disk.h"
+
 static void an_app_answers_with_what_is_in_its_layer(void **state)
 {
 	owned(str_done) struct str answer = str_new(65536);
@@ -722,6 +724,7 @@ static void stop_all_leaves_nothing(void **state)
 	static const char *const tables[] = {"nft", "list", "tables", NULL};
 	static const char *const cgroups[] = {"find", "/sys/fs/cgroup", "-maxdepth", "2", NULL};
 	static const char *const mounts[] = {"cat", "/proc/self/mountinfo", NULL};
+	static const char *const devices[] = {"losetup", "--list", NULL};
 	struct err err = ERR_INIT;
 	int64_t since_ms;
 
@@ -729,9 +732,11 @@ static void stop_all_leaves_nothing(void **state)
 		char key[ENGINE_KEY_ROOM];
 
 		snprintf(key, sizeof(key), SPACE "-%d", i);
+		contract.app.data_bytes = i == 32 ? UINT64_C(256) << 20 : 0;
 		contract_submit(key);
 		contract_wait(contract_is_running, key);
 	}
+	assert_true(in_list(devices, PLACE "/spaces/"));
 	assert_true(in_list(links, dir.instance) && in_list(cgroups, dir.instance));
 	contract_freeze(SPACE "-31");
 	kill_runner();
@@ -745,6 +750,7 @@ static void stop_all_leaves_nothing(void **state)
 	assert_false(in_list(tables, dir.instance));
 	assert_false(in_list(cgroups, dir.instance));
 	assert_false(in_list(mounts, PLACE "/run/"));
+	assert_false(in_list(devices, PLACE "/spaces/"));
 	assert_int_equal(umount2(PLACE "/run", 0), 0);
 }
 
@@ -757,6 +763,10 @@ int main(void)
 		cmocka_unit_test(who_takes_too_much_memory_is_named),
 		cmocka_unit_test(an_app_has_no_rights),
 		cmocka_unit_test(its_disk_is_bounded),
+		cmocka_unit_test(its_disk_of_data_outlives_it),
+		cmocka_unit_test(a_second_run_waits_for_the_disk),
+		cmocka_unit_test(a_crash_in_the_midst_of_growing_is_made_up_for),
+		cmocka_unit_test(a_damaged_disk_is_named_and_left_alone),
 		cmocka_unit_test(a_program_that_is_not_there_is_a_failed_start),
 		cmocka_unit_test(a_malformed_run_ends_with_the_reason),
 		cmocka_unit_test(two_apps_cannot_reach_each_other),

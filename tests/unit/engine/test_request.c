@@ -25,6 +25,7 @@ static struct engine_spec make_spec(void)
 		.argv = argv,
 		.env = env,
 		.cwd = "/build",
+		.data_bytes = UINT64_C(20) << 30,
 		.port = 7860,
 		.closed = true,
 		.secrets_from = 1,
@@ -72,6 +73,7 @@ static void a_spec_comes_through_whole(void **state)
 	assert_string_equal(spec->space, "0123456789abcdef01234567");
 	assert_string_equal(spec->log, "build-7.log");
 	assert_true(spec->closed);
+	assert_true(spec->data_bytes == UINT64_C(20) << 30);
 	assert_int_equal(spec->secrets_from, 1);
 	assert_int_equal(spec->layer_count, 2);
 	assert_string_equal(spec->layers[0], "env-a");

@@ -125,6 +125,20 @@ static void only_who_has_a_file_of_secrets_sees_one(void **state)
 	json_decref(with);
 }
 
+static void only_who_has_a_disk_sees_data(void **state)
+{
+	struct engine_spec spec = make_spec(ENGINE_APP, NULL);
+	owned(json_decref) json_t *seccomp = json_object();
+	owned(json_decref) json_t *without = bundle_config(&config, &spec, 7, seccomp);
+	json_t *with;
+
+	spec.data_bytes = UINT64_C(20) << 30;
+	with = bundle_config(&config, &spec, 7, seccomp);
+	assert_false(is_mounted(without, "/data"));
+	assert_true(is_mounted(with, "/data"));
+	json_decref(with);
+}
+
 static void the_command_runs_under_the_init(void **state)
 {
 	owned(json_decref) json_t *json = config_of(ENGINE_APP, NULL);
@@ -143,6 +157,7 @@ int main(void)
 		cmocka_unit_test(only_a_shared_build_is_root),
 		cmocka_unit_test(only_a_build_sees_the_tools),
 		cmocka_unit_test(only_who_has_a_file_of_secrets_sees_one),
+		cmocka_unit_test(only_who_has_a_disk_sees_data),
 		cmocka_unit_test(the_command_runs_under_the_init),
 	};
 

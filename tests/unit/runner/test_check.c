@@ -89,6 +89,32 @@ static void secrets_are_part_of_an_apps_environment(void **state)
 	assert_bad(&spec);
 }
 
+static void a_data_disk_has_a_size_within_bounds(void **state)
+{
+	struct engine_spec spec = app();
+
+	spec.data_bytes = UINT64_C(20) << 30;
+	assert_good(&spec);
+	spec.data_bytes = 1;
+	assert_bad(&spec);
+	spec.data_bytes = UINT64_C(17) << 40;
+	assert_bad(&spec);
+	spec = build();
+	spec.data_bytes = UINT64_C(20) << 30;
+	assert_bad(&spec);
+}
+
+static void a_space_is_named_by_24_digits(void **state)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(check_space(ID, &err), 0);
+	assert_int_equal(check_space(ID "0", &err), -1);
+	assert_int_equal(check_space("../../../../../../etc/pass", &err), -1);
+	assert_int_equal(check_space("", &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+}
+
 static void keys_have_a_fixed_form(void **state)
 {
 	static const char *const good[] = {ID "-1", ID "-1-2", "env-0123456789abcdef",
@@ -248,6 +274,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_app_and_a_build_pass),
 		cmocka_unit_test(secrets_are_part_of_an_apps_environment),
+		cmocka_unit_test(a_data_disk_has_a_size_within_bounds),
+		cmocka_unit_test(a_space_is_named_by_24_digits),
 		cmocka_unit_test(keys_have_a_fixed_form),
 		cmocka_unit_test(an_app_has_no_key_of_a_build),
 		cmocka_unit_test(layers_are_names),

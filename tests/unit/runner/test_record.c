@@ -50,6 +50,7 @@ static struct record full_record(void)
 		.result = "env-0123456789abcdef",
 		.cache = "shared",
 		.disk_bytes = UINT64_C(50) << 30,
+		.data_bytes = UINT64_C(20) << 30,
 		.pid = 1234,
 		.pid_start = UINT64_C(12345678901),
 		.conmon = 1233,
@@ -80,6 +81,7 @@ static void what_is_written_is_read(void **state)
 	assert_string_equal(got.result, record.result);
 	assert_string_equal(got.cache, record.cache);
 	assert_int_equal(got.disk_bytes, record.disk_bytes);
+	assert_int_equal(got.data_bytes, record.data_bytes);
 	assert_true(got.pid_start == record.pid_start);
 	assert_int_equal(got.conmon, 1233);
 	/* The only free text can't make a line of its own. */

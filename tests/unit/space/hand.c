@@ -66,6 +66,7 @@ struct hand *hand_new(void)
 			 .python_version = "3.11",
 			 .uv_version = "0.13.9"},
 		.hardware = hand->world->hardware,
+		.storage_bytes = {UINT64_C(20) << 30, UINT64_C(150) << 30, UINT64_C(1000) << 30},
 		.make_engine = make_engine,
 		.make_engine_arg = hand,
 		.backoff_ms = 1,
@@ -270,6 +271,35 @@ const struct engine_spec *hand_submission(struct hand *hand, size_t index)
 		if (!go_on(hand, since_ms))
 			fail_msg("run %zu was never submitted", index);
 	}
+}
+
+static void count_drops(void *arg)
+{
+	struct lookup *lookup = arg;
+
+	lookup->count = engine_fake_drops(lookup->hand->engine, lookup->key);
+}
+
+size_t hand_drops(struct hand *hand, const struct repo *repo)
+{
+	struct lookup lookup = {.hand = hand, .key = repo->hex};
+
+	in_loop(hand, count_drops, &lookup);
+	return lookup.count;
+}
+
+static void fail_drop(void *arg)
+{
+	struct hand *hand = arg;
+	struct err err = ERR_INIT;
+
+	err_set(&err, ERR_BUSY, "it is still in use");
+	engine_fake_fail_drop(hand->engine, &err);
+}
+
+void hand_fail_drop(struct hand *hand)
+{
+	in_loop(hand, fail_drop, hand);
 }
 
 static void count_submissions(void *arg)

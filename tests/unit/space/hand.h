@@ -59,6 +59,11 @@ void hand_end_build(struct hand *hand, const struct engine_spec *spec, int statu
 void hand_end_app(struct hand *hand, const struct engine_spec *spec, int status, bool oom,
 		  const char *said);
 
+/* How often the engine was asked to drop the disk of a Space. */
+size_t hand_drops(struct hand *hand, const struct repo *repo);
+/* The next answer to that is an error. */
+void hand_fail_drop(struct hand *hand);
+
 /* Ask who serves a name, and wait for the answer. */
 enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port);
 /* The same for one who may visit it also where it is private. */

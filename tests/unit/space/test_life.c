@@ -437,6 +437,123 @@ static void deletes_a_space_that_runs(void **state)
 	app_done(&app);
 }
 
+/* Ask for storage, or give it up, as the API does. */
+static void set_storage(struct hand *hand, const struct repo *repo, const char *tier)
+{
+	struct store_tx *tx = world_begin(hand->world);
+	struct err err = ERR_INIT;
+
+	world_ok(wish_storage(store_tx_db(tx), repo->id, tier, &err), &err);
+	world_commit(tx);
+	if (hand->loop)
+		space_loop_wake(hand->loop, repo->id);
+}
+
+static void has_one_writer_for_a_disk(void **state)
+{
+	struct hand *hand = *state;
+	struct app old;
+	struct app new;
+	struct repo repo = hand_running(hand, "stored", &old);
+	const struct engine_spec *run;
+	const char *first;
+	struct space space;
+	uint16_t port;
+
+	assert_true(hand_submission(hand, 1)->data_bytes == 0);
+	set_storage(hand, &repo, "small");
+	run = hand_submission(hand, 2);
+	assert_true(run->data_bytes == UINT64_C(20) << 30);
+	expect_env(run, "HF_HOME=/data/.huggingface");
+	space = hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_true(space.data_bytes == UINT64_C(20) << 30);
+	app_init(&new);
+	hand_push_app(hand, &repo, &new, "print(2)\n");
+	first = run->key;
+	run = hand_submission(hand, 3);
+	/* Other Spaces' old versions serve on until the new one answers: this one's has ended. */
+	assert_int_equal(hand_stops(hand, first), 1);
+	hand_wait(hand, &repo, STAGE_APP_STARTING);
+	app_open(&new);
+	assert_int_equal(hand_ask(hand, "me-stored", &port), SPACE_WHO_ADDRESS); /* was held */
+	assert_int_equal(port, new.port);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_int_equal(hand_stops(hand, run->key), 0);
+	app_done(&old);
+	app_done(&new);
+}
+
+static void keeps_the_old_version_with_a_disk_while_the_new_one_is_built(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "stored", &app);
+	owned(free) char *card =
+		mem_format("sdk: gradio\napp_file: app.py\napp_port: %u\n", (unsigned)app.port);
+	const struct engine_spec *build;
+	const char *first;
+
+	set_storage(hand, &repo, "small");
+	first = hand_submission(hand, 2)->key;
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	hand_push(hand, &repo, card, "print(2)\n", "another==1.0\n");
+	build = hand_submission(hand, 3);
+	assert_int_equal(build->kind, ENGINE_BUILD);
+	hand_wait(hand, &repo, STAGE_RUNNING_BUILDING);
+	hand_wait_who(hand, "me-stored", SPACE_WHO_ADDRESS);
+	assert_int_equal(hand_stops(hand, first), 0);
+	hand_end_build(hand, build, 1, "no such package");
+	hand_wait(hand, &repo, STAGE_BUILD_ERROR);
+	hand_wait_who(hand, "me-stored", SPACE_WHO_ADDRESS);
+	assert_int_equal(hand_stops(hand, first), 0);
+	app_done(&app);
+}
+
+static void drops_a_disk_before_anything_starts(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "stored", &app);
+	struct space space;
+
+	set_storage(hand, &repo, "small");
+	hand_submission(hand, 2);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	hand_fail_drop(hand);
+	set_storage(hand, &repo, "");
+	assert_true(hand_submission(hand, 3)->data_bytes == 0);
+	assert_int_equal(hand_drops(hand, &repo), 2); /* the first attempt failed */
+	space = hand_wait(hand, &repo, STAGE_RUNNING);
+	assert_int_equal(space.data_dropped, space.data_drops);
+	assert_true(space.data_bytes == 0);
+	/* Given up and asked for again at once: another disk. */
+	set_storage(hand, &repo, "large");
+	hand_submission(hand, 4);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	hand_stop(hand);
+	set_storage(hand, &repo, "");
+	set_storage(hand, &repo, "small");
+	hand_start(hand);
+	assert_true(hand_submission(hand, 0)->data_bytes == UINT64_C(20) << 30);
+	assert_int_equal(hand_drops(hand, &repo), 1);
+	app_done(&app);
+}
+
+static void drops_the_disk_of_a_deleted_space(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "stored", &app);
+
+	set_storage(hand, &repo, "small");
+	hand_submission(hand, 2);
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	hand_delete(hand, &repo);
+	hand_wait_gone(hand, &repo);
+	assert_int_equal(hand_drops(hand, &repo), 1);
+	app_done(&app);
+}
+
 /* Set a variable as the API does, without telling the loop. */
 static void set_variable(struct hand *hand, const struct repo *repo, const char *key)
 {
@@ -604,6 +721,10 @@ int main(void)
 		TEST(builds_anew_for_a_factory_restart),
 		TEST(deletes_a_space_that_builds),
 		TEST(deletes_a_space_that_runs),
+		TEST(has_one_writer_for_a_disk),
+		TEST(keeps_the_old_version_with_a_disk_while_the_new_one_is_built),
+		TEST(drops_a_disk_before_anything_starts),
+		TEST(drops_the_disk_of_a_deleted_space),
 		TEST(makes_one_restart_of_several_changes),
 		TEST(settles_also_after_the_hub_was_killed),
 		TEST(waits_no_longer_where_the_clock_was_set_back),

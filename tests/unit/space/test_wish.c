@@ -161,8 +161,12 @@ static void grows_storage_only(void **state)
 	WISH(world, &repo, -1, wish_storage, "medium");
 	WISH(world, &repo, -1, wish_storage, "huge");
 	assert_string_equal(world_get(world, repo.id).storage, "large");
+	assert_int_equal(world_get(world, repo.id).data_drops, 0);
 	WISH(world, &repo, 1, wish_storage, "");
 	assert_string_equal(world_get(world, repo.id).storage, "");
+	assert_int_equal(world_get(world, repo.id).data_drops, 1);
+	WISH(world, &repo, 1, wish_storage, "small"); /* another disk */
+	assert_int_equal(world_get(world, repo.id).data_drops, 1);
 }
 
 static void restarts_for_other_volumes(void **state)
