@@ -22,6 +22,7 @@
  * Wire:    0, A, B.
  */
 struct api;
+struct watch; /* api/watch.h */
 
 struct api_config {
 	struct store *store;
@@ -33,6 +34,7 @@ struct api_config {
 	const struct hardware *hardware; /* what Spaces can ask for; kept by reference */
 	bool grants;                     /* … and only who was granted it may */
 	char *const *templates;          /* full names of Spaces, NULL-terminated; NULL for none */
+	struct watch *watch;             /* who watches Spaces; kept by reference */
 	/* A Space's wish has changed: look at it soon. From any thread; must not block. */
 	void (*wake)(void *arg, int64_t repo_id);
 	void *arg;

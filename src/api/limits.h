@@ -55,6 +55,8 @@ enum {
 	LIMITS_CONFIG = 1 << 20,          /* bytes of a model's config.json */
 	LIMITS_AUDIT_NORMAL = 100,        /* rows of one page of the audit … */
 	LIMITS_AUDIT_PAGE = 1000,         /* … and with `limit` */
+	LIMITS_WATCHES = 1024,            /* streams of events and metrics at once … */
+	LIMITS_WATCHES_EACH = 32,         /* … and of one user, or one address */
 	LIMITS_SEARCH = 100,              /* Spaces that a search tells of */
 	LIMITS_LIST_TERMS = 32,           /* values of `search`, `filter` and their like */
 	LIMITS_LIST_TERM = 256,           /* bytes of each */

@@ -63,7 +63,7 @@ static char *address_of(const struct call *call)
 	return mem_format("address %s", plain);
 }
 
-static char *caller_of(const struct call *call)
+char *quota_caller(const struct call *call)
 {
 	if (call->actor.user_id != 0)
 		return mem_format("user %lld", (long long)call->actor.user_id);
@@ -81,7 +81,7 @@ int quota_take(struct quota *quota, struct call *call, int64_t now_s, struct err
 
 	if (max == 0)
 		return 0;
-	who = caller_of(call);
+	who = quota_caller(call);
 	passed = rate_take(quota->rate, rate_caller(quota->rate, names[kind], who), max, now_s,
 			   &state);
 	http_add_headerf(answer, "RateLimit", "\"%s\";r=%u;t=%u", names[kind], state.left,

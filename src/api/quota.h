@@ -25,6 +25,9 @@ DEFINE_OWNED(struct quota *, quota_free);
 /* What a row counts as. */
 enum quota_kind quota_kind_of(const char *pattern);
 
+/* Who is counted: "user 5", or an address. For free(). */
+char *quota_caller(const struct call *call);
+
 /*
  * Count a call, and say in its answer what is left. Who calls is known by now.
  * Errors: ERR_SPENT.

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "api/answer.h"
+#include "api/quota.h"
 #include "api/url.h"
+#include "api/watch.h"
 #include "base/mem.h"
 #include "space/grant.h"
 #include "space/volume.h"
@@ -53,24 +55,31 @@ static int add_note(struct store_db *db, const struct space *space, json_t *runt
 	return 0;
 }
 
-int runtime_json(struct call *call, const struct space *space, json_t **out, struct err *err)
+int runtime_of(struct store *store, const struct hardware *hardware, const struct space *space,
+	       const char *host, json_t **out, struct err *err)
 {
 	owned(store_read_end) struct store_read *read = NULL;
-	owned(free) char *host = url_space_host(call, space->slug);
 	owned(json_decref) json_t *volumes = NULL;
 	owned(json_decref) json_t *runtime = NULL;
 
-	if (store_read_begin(call->config->store, &read, err) < 0 ||
+	if (store_read_begin(store, &read, err) < 0 ||
 	    volume_list(store_read_db(read), space->repo_id, &volumes, err) < 0)
 		return -1;
 	runtime = space_runtime_json(space, host);
-	add_titles(call->config->hardware, json_object_get(runtime, "hardware"));
+	add_titles(hardware, json_object_get(runtime, "hardware"));
 	if (json_array_size(volumes) > 0)
 		json_object_set(runtime, "volumes", volumes);
 	if (add_note(store_read_db(read), space, runtime, err) < 0)
 		return -1;
 	*out = take(runtime);
 	return 0;
+}
+
+int runtime_json(struct call *call, const struct space *space, json_t **out, struct err *err)
+{
+	owned(free) char *host = url_space_host(call, space->slug);
+
+	return runtime_of(call->config->store, call->config->hardware, space, host, out, err);
 }
 
 int runtime_answer(struct call *call, struct err *err)
@@ -159,4 +168,36 @@ int call_logs_run(struct call *call, struct err *err)
 	if (call_space(call, &space, err) < 0)
 		return -1;
 	return answer_log(call, "run", space.run_log, err);
+}
+
+/* What is watched lives as a feed of the stream server, by a ticket that only nginx hears. */
+static int answer_watch(struct call *call, enum watch_kind kind, struct err *err)
+{
+	owned(free) char *domain = url_space_host(call, "");
+	owned(free) char *caller = quota_caller(call);
+	char ticket[WATCH_TICKET_ROOM];
+	const struct watch_viewer viewer = {
+		.kind = kind,
+		.repo_id = call->repo.id,
+		.right = call->row->right,
+		.user_id = call->actor.user_id,
+		.token_id = call->actor.token_id,
+		.caller = caller,
+		.domain = domain,
+	};
+
+	if (watch_open(call->config->watch, &viewer, ticket, err) < 0)
+		return -1;
+	http_add_headerf(call->answer, "X-Accel-Redirect", "/_stream/feed/%s", ticket);
+	return 0;
+}
+
+int call_events(struct call *call, struct err *err)
+{
+	return answer_watch(call, WATCH_EVENTS, err);
+}
+
+int call_metrics(struct call *call, struct err *err)
+{
+	return answer_watch(call, WATCH_METRICS, err);
 }

@@ -13,7 +13,13 @@
  * Wire: A10.
  */
 
-/* space_runtime_json() with all that is known only here. Belongs to the caller. */
+/*
+ * space_runtime_json() with all that is known only here, for a client that reaches the Space at
+ * `host`. Belongs to the caller.
+ */
+must_check int runtime_of(struct store *store, const struct hardware *hardware,
+			  const struct space *space, const char *host, json_t **out,
+			  struct err *err);
 must_check int runtime_json(struct call *call, const struct space *space, json_t **out,
 			    struct err *err);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "api/watch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -55,6 +56,7 @@ struct hub {
 	struct hardware *hardware;
 	struct route *route;
 	struct space_loop *loop;
+	struct watch *watch;
 	struct gate *gate;
 	struct api *api;
 	struct http_server *http;
@@ -118,6 +120,31 @@ static int make_engine(void *arg, struct loop *loop, struct engine **out, struct
 	return 0;
 }
 
+/* Called in the space loop's thread. */
+static void space_changed(void *arg, int64_t repo_id)
+{
+	struct hub *hub = arg;
+
+	watch_changed(hub->watch, repo_id);
+}
+
+/* Called in the watch's thread, once the loop is there: who looks on came by the API. */
+static void measure_space(void *arg, int64_t repo_id, space_measured_fn *answer, void *answer_arg)
+{
+	struct hub *hub = arg;
+
+	space_loop_measure(hub->loop, repo_id, answer, answer_arg);
+}
+
+static int start_watch(struct hub *hub, struct err *err)
+{
+	return watch_start(&(struct watch_config){.store = hub->store,
+						  .hardware = hub->hardware,
+						  .measure = measure_space,
+						  .arg = hub},
+			   &hub->watch, err);
+}
+
 static int start_loop(struct hub *hub, struct err *err)
 {
 	const struct settings *settings = hub->config->settings;
@@ -147,6 +174,8 @@ static int start_loop(struct hub *hub, struct err *err)
 					  (uint64_t)settings->storage_large_gib * GIB},
 			.closed = (const char *const *)settings->network_closed.items,
 			.make_engine = make_engine,
+			.changed = space_changed,
+			.changed_arg = hub,
 		},
 		&hub->loop, err);
 }
@@ -157,6 +186,7 @@ static void wake(void *arg, int64_t repo_id)
 	struct hub *hub = arg;
 
 	space_loop_wake(hub->loop, repo_id);
+	watch_changed(hub->watch, repo_id);
 }
 
 static int start_api(struct hub *hub, struct err *err)
@@ -177,6 +207,7 @@ static int start_api(struct hub *hub, struct err *err)
 		.quota_api = hub->config->settings->rate_api,
 		.quota_resolvers = hub->config->settings->rate_resolvers,
 		.quota_pages = hub->config->settings->rate_pages,
+		.watch = hub->watch,
 		.wake = wake,
 		.arg = hub});
 	routes = api_routes(hub->api, &count);
@@ -220,9 +251,11 @@ static int start_front(struct hub *hub, struct err *err)
 					 .browser_hold_ms = BROWSER_HOLD_MS},
 		    &hub->ask, err) < 0)
 		return -1;
-	return follow_server_start(
-		&(struct follow_config){.listen_fd = ROLE_FD_STREAM, .root_fd = take_fd(&spaces)},
-		&hub->follow, err);
+	return follow_server_start(&(struct follow_config){.listen_fd = ROLE_FD_STREAM,
+							   .root_fd = take_fd(&spaces),
+							   .claim = watch_claim,
+							   .arg = hub->watch},
+				   &hub->follow, err);
 }
 
 /* From last to first: what calls the loop ends before it. It answers the questions that it keeps.
@@ -230,11 +263,13 @@ static int start_front(struct hub *hub, struct err *err)
 static void hub_done(struct hub *hub)
 {
 	http_server_stop(hub->http, END_GRACE_MS);
+	watch_stop(hub->watch);
 	follow_server_stop(hub->follow);
 	ask_server_stop(hub->ask);
 	gate_stop(hub->gate);
 	sweep_stop(hub->sweep);
 	space_loop_stop(hub->loop);
+	watch_free(hub->watch);
 	api_free(hub->api);
 	route_close(hub->route);
 	hardware_free(hub->hardware);
@@ -255,8 +290,8 @@ static int start_all(struct hub *hub, struct err *err)
 	if (listen_parse(hub->config->settings->listen.items[0], &hub->listen, err) < 0)
 		return -1;
 	hub->hub_url = mem_format("http://hub.espace:%u", hub->listen.port);
-	if (open_store(hub, err) < 0 || start_loop(hub, err) < 0 || start_front(hub, err) < 0 ||
-	    start_sweep(hub, err) < 0 || start_api(hub, err) < 0)
+	if (open_store(hub, err) < 0 || start_watch(hub, err) < 0 || start_loop(hub, err) < 0 ||
+	    start_front(hub, err) < 0 || start_sweep(hub, err) < 0 || start_api(hub, err) < 0)
 		return -1;
 	return 0;
 }

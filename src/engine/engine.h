@@ -104,6 +104,18 @@ struct engine_run {
 	char reason[256]; /* why it never started, or was lost; else empty */
 };
 
+/* What a run uses, since its start where it is a sum; 0 where the engine can't tell. */
+struct engine_metrics {
+	char key[ENGINE_KEY_ROOM];
+	int64_t at_ms; /* of the monotonic clock */
+	uint64_t cpu_ns;
+	uint64_t cpu_milli; /* what it may use at most, as in engine_limits */
+	uint64_t memory_bytes;
+	uint64_t memory_limit;
+	uint64_t received_bytes; /* of its network */
+	uint64_t sent_bytes;
+};
+
 enum engine_capability {
 	ENGINE_CAN_SUSPEND = 1 << 0,
 	ENGINE_CAN_BUILD = 1 << 1,
@@ -131,6 +143,11 @@ struct engine_ops {
 	 * is gone for good then, or is to be asked for again.
 	 */
 	int (*drop_data)(struct engine *engine, const char *space, struct err *err);
+	/*
+	 * What does this run use now? The answer comes by `measured`, unless `lost` comes before.
+	 * Errors: ERR_NOT_FOUND for a run that has no process.
+	 */
+	int (*measure)(struct engine *engine, const char *key, struct err *err);
 	void (*free)(struct engine *engine);
 };
 
@@ -142,6 +159,8 @@ struct engine {
 	void (*changed)(void *arg, const struct engine_run *run);
 	void (*lost)(void *arg);
 	void (*dropped)(void *arg, const char *space, const struct err *err); /* NULL: it is gone */
+	/* The answer to measure(); `metrics` NULL: the run can't be measured any more. */
+	void (*measured)(void *arg, const char *key, const struct engine_metrics *metrics);
 	void *arg;
 };
 

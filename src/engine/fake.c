@@ -41,6 +41,8 @@ struct fake {
 	size_t drop_count;
 	size_t drops_told;
 	struct err drop_failure;
+	struct engine_metrics metrics; /* of the one run that has some */
+	struct runs asked;             /* runs that are to be measured, by the timer */
 };
 
 static struct fake *fake_of(const struct engine *engine)
@@ -68,6 +70,22 @@ static void tell_drops(struct fake *fake)
 	}
 }
 
+static void deliver_metrics(struct fake *fake)
+{
+	struct runs asked = fake->asked;
+
+	fake->asked = RUNS_INIT;
+	for (size_t i = 0; i < asked.count; i++) {
+		const char *key = asked.items[i].run.key;
+		bool is_there = strcmp(key, fake->metrics.key) == 0;
+
+		if (fake->engine.measured)
+			fake->engine.measured(fake->engine.arg, key,
+					      is_there ? &fake->metrics : NULL);
+	}
+	runs_done(&asked);
+}
+
 static void deliver(void *arg)
 {
 	struct fake *fake = arg;
@@ -79,6 +97,7 @@ static void deliver(void *arg)
 		if (fake->engine.changed)
 			fake->engine.changed(fake->engine.arg, &reports[i]);
 	tell_drops(fake);
+	deliver_metrics(fake);
 	if (fake->lost && fake->engine.lost) {
 		fake->lost = false;
 		fake->engine.lost(fake->engine.arg);
@@ -205,6 +224,18 @@ static int drop_data(struct engine *engine, const char *space, struct err *err)
 	return 0;
 }
 
+static int measure(struct engine *engine, const char *key, struct err *err)
+{
+	struct fake *fake = fake_of(engine);
+	const struct runs_entry *entry = runs_find(&fake->runs, key);
+
+	if (!entry || (entry->run.state != ENGINE_RUNNING && entry->run.state != ENGINE_FROZEN))
+		return err_set(err, ERR_NOT_FOUND, "run %s has no process", key);
+	runs_put(&fake->asked, &entry->run);
+	loop_timer_set(fake->timer, 0);
+	return 0;
+}
+
 static void fake_free(struct engine *engine)
 {
 	struct fake *fake = fake_of(engine);
@@ -222,6 +253,7 @@ static void fake_free(struct engine *engine)
 	free(fake->stops);
 	free(fake->drops);
 	runs_done(&fake->runs);
+	runs_done(&fake->asked);
 	free(fake);
 }
 
@@ -235,6 +267,7 @@ static const struct engine_ops ops = {
 	.resume = resume,
 	.forget = forget,
 	.drop_data = drop_data,
+	.measure = measure,
 	.free = fake_free,
 };
 
@@ -281,6 +314,11 @@ int engine_fake_end(struct engine *engine, const char *key, int exit_status, boo
 void engine_fake_refuse(struct engine *engine, const struct err *err)
 {
 	fake_of(engine)->refusal = *err;
+}
+
+void engine_fake_use(struct engine *engine, const struct engine_metrics *metrics)
+{
+	fake_of(engine)->metrics = *metrics;
 }
 
 void engine_fake_lose(struct engine *engine)

@@ -31,6 +31,9 @@ void engine_fake_refuse(struct engine *engine, const struct err *err);
 /* Report a gap, as after a restart of the runner. */
 void engine_fake_lose(struct engine *engine);
 
+/* What the next measurements of a run say; until then its `metrics` are NULL. */
+void engine_fake_use(struct engine *engine, const struct engine_metrics *metrics);
+
 /* What was submitted, in order; NULL behind the last. The fake's own copies. */
 const struct engine_spec *engine_fake_submission(const struct engine *engine, size_t index);
 

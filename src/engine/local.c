@@ -32,7 +32,8 @@ struct local {
 	uint64_t observe_id;  /* 0 while the mirror is good */
 	struct drop *drops;
 	struct waiter *waiters;
-	uint64_t prepare_id; /* 0: nobody waits */
+	uint64_t prepare_id;   /* 0: nobody waits */
+	struct runs measuring; /* each with the request that asks for its metrics */
 };
 
 static struct local *local_of(struct engine *engine)
@@ -156,6 +157,42 @@ static bool on_drop_reply(struct local *local, uint64_t id, const struct err *er
 	return false;
 }
 
+/* A second question about the same run waits for the answer to the first. */
+static int measure(struct engine *engine, const char *key, struct err *err)
+{
+	struct local *local = local_of(engine);
+	const struct runs_entry *entry = runs_find(&local->runs, key);
+
+	if (!entry || (entry->run.state != ENGINE_RUNNING && entry->run.state != ENGINE_FROZEN))
+		return err_set(err, ERR_NOT_FOUND, "run %s has no process", key);
+	if (runs_find(&local->measuring, key))
+		return 0;
+	if (send_key(engine, REQUEST_MEASURE, key, err) < 0)
+		return -1;
+	runs_put(&local->measuring, &entry->run)->request = local->last_id;
+	return 0;
+}
+
+/* Is it the answer to a measurement? Without metrics, a refusal. */
+static bool on_measured(struct local *local, uint64_t id, const struct engine_metrics *metrics)
+{
+	for (size_t i = 0; i < local->measuring.count; i++) {
+		const struct runs_entry *entry = &local->measuring.items[i];
+		char key[ENGINE_KEY_ROOM];
+
+		if (entry->request != id)
+			continue;
+		memcpy(key, entry->run.key, sizeof(key));
+		if (metrics && strcmp(metrics->key, key) != 0)
+			metrics = NULL;
+		runs_remove(&local->measuring, key);
+		if (local->engine.measured)
+			local->engine.measured(local->engine.arg, key, metrics);
+		return true;
+	}
+	return false;
+}
+
 /* The runner has forgotten what it was to remove, or its answer was lost. */
 static void lose_drops(struct local *local)
 {
@@ -169,6 +206,17 @@ static void lose_drops(struct local *local)
 		finish_drop(local, lost, &err);
 		lost = next;
 	}
+}
+
+static void on_metrics(struct local *local, const struct request *request)
+{
+	struct engine_metrics metrics;
+	struct err err = ERR_INIT;
+
+	if (request_get_metrics(request, &metrics, &err) < 0)
+		log_error("engine.metrics", "error=%s", err.text);
+	else
+		on_measured(local, request->id, &metrics);
 }
 
 static void finish_prepare(struct local *local, const struct err *err)
@@ -200,6 +248,7 @@ static void local_free(struct engine *engine)
 		free(local->drops);
 		local->drops = next;
 	}
+	runs_done(&local->measuring);
 	while (local->waiters) {
 		struct waiter *next = local->waiters->next;
 
@@ -225,6 +274,7 @@ static void synchronize(struct local *local)
 
 	lose_drops(local);
 	runs_done(&local->arriving);
+	runs_done(&local->measuring); /* `lost` answers for them */
 	local->observe_id = local->last_id;
 	if (link_send(local->link, &message, &err) < 0)
 		log_error("engine.observe", "error=%s", err.text); /* HELLO follows a gap */
@@ -268,7 +318,8 @@ static void on_reply(struct local *local, const struct request *request)
 			local->engine.lost(local->engine.arg);
 	} else if (request->id == local->prepare_id) {
 		finish_prepare(local, result < 0 ? &err : NULL);
-	} else if (!on_drop_reply(local, request->id, result < 0 ? &err : NULL) && result < 0) {
+	} else if (!on_drop_reply(local, request->id, result < 0 ? &err : NULL) && result < 0 &&
+		   !on_measured(local, request->id, NULL)) {
 		on_submit_refused(local, request->id, &err);
 	}
 }
@@ -305,6 +356,8 @@ static void on_message(void *arg, const void *bytes, size_t length)
 		return; /* for the hub before us */
 	else if (request.kind == REQUEST_CHANGED || request.kind == REQUEST_RUN)
 		on_run(local, &request);
+	else if (request.kind == REQUEST_METRICS)
+		on_metrics(local, &request);
 	else if (request.kind == REQUEST_REPLY)
 		on_reply(local, &request);
 }
@@ -324,6 +377,7 @@ static const struct engine_ops ops = {
 	.resume = resume,
 	.forget = forget,
 	.drop_data = drop_data,
+	.measure = measure,
 	.free = local_free,
 };
 

@@ -118,6 +118,18 @@ void request_add_run(struct str *message, const struct engine_run *run)
 	request_add_text(message, REQUEST_TAG_REASON, run->reason);
 }
 
+void request_add_metrics(struct str *message, const struct engine_metrics *metrics)
+{
+	request_add_text(message, REQUEST_TAG_KEY, metrics->key);
+	request_add_number(message, REQUEST_TAG_AT, (uint64_t)metrics->at_ms);
+	request_add_number(message, REQUEST_TAG_CPU_USED, metrics->cpu_ns);
+	request_add_number(message, REQUEST_TAG_CPU, metrics->cpu_milli);
+	request_add_number(message, REQUEST_TAG_MEMORY_USED, metrics->memory_bytes);
+	request_add_number(message, REQUEST_TAG_MEMORY, metrics->memory_limit);
+	request_add_number(message, REQUEST_TAG_RECEIVED, metrics->received_bytes);
+	request_add_number(message, REQUEST_TAG_SENT, metrics->sent_bytes);
+}
+
 static uint16_t get_16(const uint8_t *bytes)
 {
 	uint16_t value;
@@ -373,6 +385,26 @@ int request_get_run(const struct request *request, struct engine_run *out, struc
 	run.started_ms = (int64_t)request_number(request, REQUEST_TAG_STARTED, 0);
 	run.ended_ms = (int64_t)request_number(request, REQUEST_TAG_ENDED, 0);
 	*out = run;
+	return 0;
+}
+
+/* Sums become numbers of JSON, which are signed. */
+int request_get_metrics(const struct request *request, struct engine_metrics *out, struct err *err)
+{
+	struct engine_metrics got = {0};
+	uint64_t at_ms;
+
+	if (copy_text(request, REQUEST_TAG_KEY, got.key, sizeof(got.key), err) < 0 ||
+	    bounded(request, REQUEST_TAG_AT, INT64_MAX, &at_ms, err) < 0 ||
+	    bounded(request, REQUEST_TAG_CPU_USED, INT64_MAX, &got.cpu_ns, err) < 0 ||
+	    bounded(request, REQUEST_TAG_CPU, UINT32_MAX, &got.cpu_milli, err) < 0 ||
+	    bounded(request, REQUEST_TAG_MEMORY_USED, INT64_MAX, &got.memory_bytes, err) < 0 ||
+	    bounded(request, REQUEST_TAG_MEMORY, INT64_MAX, &got.memory_limit, err) < 0 ||
+	    bounded(request, REQUEST_TAG_RECEIVED, INT64_MAX, &got.received_bytes, err) < 0 ||
+	    bounded(request, REQUEST_TAG_SENT, INT64_MAX, &got.sent_bytes, err) < 0)
+		return -1;
+	got.at_ms = (int64_t)at_ms;
+	*out = got;
 	return 0;
 }
 

@@ -45,11 +45,13 @@ enum request_kind {
 	REQUEST_FORGET,     /* key */
 	REQUEST_PREPARE,    /* answered when the base system is there */
 	REQUEST_DROP_DATA,  /* space; answered when its disk is gone */
+	REQUEST_MEASURE,    /* key; answered by REQUEST_METRICS or an error's reply */
 	/* runner → hub */
 	REQUEST_REPLY = 64, /* error kind and text; kind 0 is success */
 	REQUEST_RUN,        /* a run, in answer to OBSERVE */
 	REQUEST_CHANGED,    /* event: a run has changed */
 	REQUEST_HELLO,      /* event: the runner has started, or had to drop events: observe anew */
+	REQUEST_METRICS,    /* metrics of a run, in answer to MEASURE */
 };
 
 enum request_tag {
@@ -81,6 +83,11 @@ enum request_tag {
 	REQUEST_TAG_CLOSED,  /* number: 0 or 1 */
 	REQUEST_TAG_SECRETS, /* number: where secrets begin in env */
 	REQUEST_TAG_DATA,    /* number: bytes of the disk at /data */
+	REQUEST_TAG_AT,      /* metrics: the moment, and … */
+	REQUEST_TAG_CPU_USED,
+	REQUEST_TAG_MEMORY_USED,
+	REQUEST_TAG_RECEIVED,
+	REQUEST_TAG_SENT,
 	REQUEST_TAG_COUNT
 };
 
@@ -90,6 +97,8 @@ void request_add_text(struct str *message, enum request_tag tag, const char *tex
 void request_add_number(struct str *message, enum request_tag tag, uint64_t number);
 void request_add_spec(struct str *message, const struct engine_spec *spec);
 void request_add_run(struct str *message, const struct engine_run *run);
+
+void request_add_metrics(struct str *message, const struct engine_metrics *metrics);
 
 /* A message taken apart. Texts are borrowed from its bytes, which must outlive it. */
 struct request_field {
@@ -140,6 +149,9 @@ static inline void own_request_spec_done(struct request_spec *held)
 
 must_check int request_get_run(const struct request *request, struct engine_run *out,
 			       struct err *err);
+
+must_check int request_get_metrics(const struct request *request, struct engine_metrics *out,
+				   struct err *err);
 
 /* The outcome that a REQUEST_REPLY carries: 0, or -1 with the other side's error. */
 int request_get_reply(const struct request *request, struct err *err);

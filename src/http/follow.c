@@ -51,7 +51,8 @@ struct stream {
 	struct stream *next;
 	struct stream **link;
 	struct MHD_Connection *connection;
-	struct tail *tail;
+	struct tail *tail; /* a log, or … */
+	struct feed *feed; /* … a feed; the other is NULL */
 	int socket;
 	int watch; /* inotify's; -1: none */
 	bool is_suspended;
@@ -145,7 +146,7 @@ static void sweep_stream(struct stream *stream, int64_t now_ms)
 		   now_ms - stream->sent_ms >= stream->server->config.keepalive_ms) {
 		stream->wants_keepalive = true;
 		wake(stream);
-	} else if (stream->watch < 0) {
+	} else if (stream->tail && stream->watch < 0) {
 		wake(stream);
 	}
 }
@@ -162,7 +163,7 @@ static int64_t sweep(struct follow_server *server)
 		after_ms = server->config.keepalive_ms;
 	for (struct stream *stream = server->streams; stream; stream = stream->next) {
 		sweep_stream(stream, now_ms);
-		if (stream->watch < 0 && after_ms > POLL_MS)
+		if (stream->tail && stream->watch < 0 && after_ms > POLL_MS)
 			after_ms = POLL_MS;
 	}
 	return after_ms;
@@ -224,7 +225,7 @@ static bool begin_watch(struct stream *stream)
 	struct follow_server *server = stream->server;
 	char path[32];
 
-	if (tail_dir_fd(stream->tail) < 0)
+	if (!stream->tail || tail_dir_fd(stream->tail) < 0)
 		return false;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", tail_dir_fd(stream->tail));
 	{
@@ -257,6 +258,15 @@ static void note_sent(struct stream *stream)
 	stream->sent_ms = clock_mono_ms();
 }
 
+static enum feed_state read_source(struct stream *stream, char *room, size_t max, size_t *length)
+{
+	static const enum feed_state states[] = {
+		[TAIL_DATA] = FEED_DATA, [TAIL_WAIT] = FEED_WAIT, [TAIL_END] = FEED_END};
+
+	return stream->feed ? feed_read(stream->feed, room, max, length)
+			    : states[tail_read(stream->tail, room, max, length)];
+}
+
 static ssize_t read_stream(void *arg, uint64_t offset, char *room, size_t max)
 {
 	struct stream *stream = arg;
@@ -271,13 +281,15 @@ static ssize_t read_stream(void *arg, uint64_t offset, char *room, size_t max)
 			memcpy(room, keepalive_comment, sizeof(keepalive_comment) - 1);
 			return sizeof(keepalive_comment) - 1;
 		}
-		switch (tail_read(stream->tail, room, max, &length)) {
-		case TAIL_DATA:
+		switch (read_source(stream, room, max, &length)) {
+		case FEED_DATA:
 			note_sent(stream);
 			return (ssize_t)length;
-		case TAIL_END:
+		case FEED_END:
 			return MHD_CONTENT_READER_END_OF_STREAM;
-		case TAIL_WAIT:
+		case FEED_CUT:
+			return MHD_CONTENT_READER_END_WITH_ERROR;
+		case FEED_WAIT:
 			if (!begin_watch(stream) && suspend_unless_dirty(stream))
 				return 0;
 		}
@@ -308,17 +320,33 @@ static void stream_free(void *arg)
 		end_watch(stream);
 	}
 	tail_free(stream->tail);
+	if (stream->feed)
+		feed_leave(stream->feed);
+	feed_unref(stream->feed);
 	free(stream);
 }
 
+/* A feed has something new: called by whoever has added it. */
+static void wake_feed(void *arg, struct feed *feed)
+{
+	struct follow_server *server = arg;
+	owned(unlock) struct lock *held = lock(&server->lock);
+
+	for (struct stream *stream = server->streams; stream; stream = stream->next)
+		if (stream->feed == feed)
+			wake(stream);
+}
+
+/* Of a log, or of a feed. */
 static struct stream *stream_new(struct follow_server *server, struct MHD_Connection *connection,
-				 struct tail *tail)
+				 struct tail *tail, struct feed *feed)
 {
 	struct stream *stream = mem_new(struct stream);
 
 	stream->server = server;
 	stream->connection = connection;
 	stream->tail = tail;
+	stream->feed = feed;
 	stream->watch = -1;
 	stream->sent_ms = clock_mono_ms();
 	stream->socket =
@@ -332,6 +360,8 @@ static struct stream *stream_new(struct follow_server *server, struct MHD_Connec
 			stream->next->link = &stream->next;
 		server->streams = stream;
 	}
+	if (feed)
+		feed_listen(feed, wake_feed, server);
 	loop_post(server->loop, on_first_stream, server);
 	return stream;
 }
@@ -368,6 +398,15 @@ static struct tail *open_tail(struct follow_server *server, struct MHD_Connectio
 	return tail_new(server->config.root_fd, dir, name, line_count);
 }
 
+static struct feed *claim_feed(const struct follow_server *server, const char *url)
+{
+	static const char prefix[] = "/follow/feed/";
+
+	return server->config.claim && str_starts(url, prefix)
+		       ? server->config.claim(server->config.arg, url + sizeof(prefix) - 1)
+		       : NULL;
+}
+
 static struct MHD_Response *text_response(const char *text)
 {
 	return MHD_create_response_from_buffer(strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
@@ -378,7 +417,9 @@ static struct MHD_Response *make_response(struct follow_server *server,
 					  const char *method, unsigned *status)
 {
 	struct MHD_Response *response;
+	struct stream *stream;
 	struct tail *tail;
+	struct feed *feed;
 
 	*status = MHD_HTTP_METHOD_NOT_ALLOWED;
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -386,12 +427,13 @@ static struct MHD_Response *make_response(struct follow_server *server,
 	*status = MHD_HTTP_OK;
 	if (!strcmp(url, "/follow/none"))
 		return text_response("");
-	tail = open_tail(server, connection, url);
-	if (!tail) {
+	feed = claim_feed(server, url);
+	tail = feed ? NULL : open_tail(server, connection, url);
+	if (!feed && !tail) {
 		*status = MHD_HTTP_NOT_FOUND;
-		return text_response("there is no such log\n");
+		return text_response("there is no such stream\n");
 	}
-	struct stream *stream = stream_new(server, connection, tail);
+	stream = stream_new(server, connection, tail, feed);
 
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, read_stream,
 						     stream, stream_free);

@@ -2,14 +2,17 @@
 
 #include "base/err.h"
 #include "base/own.h"
+#include "http/feed.h"
 
 /*
- * The stream server: sends a Space's log as server-sent events, backlog first, then live, until the
- * log is complete (http/tail.h). It has a unix socket of its own and asks nobody for rights: nginx
- * reaches it only by X-Accel-Redirect, after the API has said yes. Addresses:
+ * The stream server: sends server-sent events. Of a Space's log the backlog first, then live, until
+ * the log is complete (http/tail.h); of a feed what somebody adds to it (http/feed.h). It has a
+ * unix socket of its own and asks nobody for rights: nginx reaches it only by X-Accel-Redirect,
+ * after the API has said yes. Addresses:
  *
- *     GET /follow/<24 hex>/logs/run-1.log        or build-1.log; ?tail=N begins with the last N
- * lines GET /follow/none                           a stream that ends at once: there is no log yet
+ *     GET /follow/<24 hex>/logs/run-1.log   or build-1.log; ?tail=N begins with the last N lines
+ *     GET /follow/feed/<ticket>             the feed of a ticket, which is good for once
+ *     GET /follow/none                      a stream that ends at once: there is no log yet
  *
  * A log that is missing is waited for, unless its ".end" is there. When we stop, streams are cut,
  * not ended: so clients that follow come back.
@@ -25,10 +28,19 @@ struct follow_config {
 	int root_fd;             /* the directory with one folder for each Space; taken over */
 	unsigned keepalive_ms;   /* 0: 30000. Below 5000 clients that don't follow would hang */
 	unsigned connection_max; /* 0: 4096 */
+	/*
+	 * The feed of a ticket, with a reference for the stream; NULL where there is none. Called
+	 * in libmicrohttpd's thread: it must not block. May be NULL itself.
+	 */
+	struct feed *(*claim)(void *arg, const char *ticket);
+	void *arg;
 };
 
 must_check int follow_server_start(const struct follow_config *config, struct follow_server **out,
 				   struct err *err);
 
-/* Cut all streams and close. Another copy of the listening socket goes on queueing. Takes NULL. */
+/*
+ * Cut all streams and close. Another copy of the listening socket goes on queueing. Nobody may add
+ * to a feed any more. Takes NULL.
+ */
 void follow_server_stop(struct follow_server *server);

@@ -235,6 +235,20 @@ int cgroup_remove(const struct datadir *dir, const char *key, struct err *err)
 		    : err_set(err, ERR_SYSTEM, "a cgroup of %s stays", key ? key : "the instance");
 }
 
+bool cgroup_is_v2(void)
+{
+	return is_v2();
+}
+
+int cgroup_read(const struct datadir *dir, const char *key, const char *hierarchy, const char *file,
+		struct str *out, struct err *err)
+{
+	owned(free) char *folder = folder_of(dir, hierarchy, key);
+	owned(free) char *path = mem_format("%s/%s", folder, file);
+
+	return file_read(AT_FDCWD, path, out, err) < 0 ? err_in(err, "%s", file) : 0;
+}
+
 static void each_below(const char *folder, void (*each)(void *arg, const char *key), void *arg)
 {
 	owned(closedir) DIR *runs = opendir(folder);

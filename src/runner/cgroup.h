@@ -5,6 +5,7 @@
 #include "base/datadir.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "base/str.h"
 
 /*
  * The cgroups of runs, /espace-ID/KEY. runc makes them and sets their limits; here is what else is
@@ -34,6 +35,16 @@ must_check int cgroup_remove(const struct datadir *dir, const char *key, struct 
 
 /* Call `each` for what the instance has, by its key; once for each hierarchy where it is. */
 void cgroup_each(const struct datadir *dir, void (*each)(void *arg, const char *key), void *arg);
+
+/* Is there one hierarchy (version 2), or several? */
+bool cgroup_is_v2(void);
+
+/*
+ * Read a file of a run's cgroup; in version 2 the hierarchy must be NULL. Errors: ERR_NOT_FOUND
+ * where the run has ended.
+ */
+must_check int cgroup_read(const struct datadir *dir, const char *key, const char *hierarchy,
+			   const char *file, struct str *out, struct err *err);
 
 /* Is there one of this run? */
 bool cgroup_exists(const struct datadir *dir, const char *key);

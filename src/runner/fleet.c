@@ -18,6 +18,7 @@
 #include "runner/cgroup.h"
 #include "runner/check.h"
 #include "runner/container.h"
+#include "runner/gauge.h"
 #include "runner/growth.h"
 #include "runner/output.h"
 #include "runner/record.h"
@@ -411,6 +412,15 @@ int fleet_forget(struct fleet *fleet, const char *key, struct err *err)
 		return 0;
 	}
 	return 0;
+}
+
+int fleet_measure(struct fleet *fleet, const char *key, struct engine_metrics *out, struct err *err)
+{
+	const struct run *run = find(fleet, key);
+
+	if (!run || run->phase != PHASE_LIVE)
+		return err_set(err, ERR_NOT_FOUND, "run %s has no process", key);
+	return gauge_read(fleet->setup.config->dir, key, run->record.slot, out, err);
 }
 
 void fleet_each(struct fleet *fleet, void (*each)(void *arg, const struct engine_run *run),

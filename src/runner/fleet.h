@@ -51,5 +51,9 @@ void fleet_stop(struct fleet *fleet, const char *key, uint32_t grace_ms);
 must_check int fleet_freeze(struct fleet *fleet, const char *key, bool frozen, struct err *err);
 must_check int fleet_forget(struct fleet *fleet, const char *key, struct err *err);
 
+/* What a run uses. Errors: ERR_NOT_FOUND for one that has no process. */
+must_check int fleet_measure(struct fleet *fleet, const char *key, struct engine_metrics *out,
+			     struct err *err);
+
 void fleet_each(struct fleet *fleet, void (*each)(void *arg, const struct engine_run *run),
 		void *arg);

@@ -336,6 +336,30 @@ void network_detach(const struct datadir *dir, unsigned slot)
 	remove_link(port);
 }
 
+static int read_count(const char *port, const char *name, uint64_t *out, struct err *err)
+{
+	owned(free) char *path = mem_format("/sys/class/net/%s/statistics/%s", port, name);
+	owned(str_done) struct str text = str_new(64);
+
+	if (file_read(AT_FDCWD, path, &text, err) < 0)
+		return err_in(err, "link %s", port);
+	*out = strtoull(text.data, NULL, 10);
+	return 0;
+}
+
+/* Our end of the link receives what the run sends. */
+int network_counts(const struct datadir *dir, unsigned slot, uint64_t *received, uint64_t *sent,
+		   struct err *err)
+{
+	char port[IFNAMSIZ];
+
+	port_name(dir, slot, port);
+	return read_count(port, "tx_bytes", received, err) < 0 ||
+			       read_count(port, "rx_bytes", sent, err) < 0
+		       ? -1
+		       : 0;
+}
+
 static int remove_table(const struct datadir *dir, struct err *err)
 {
 	static const char *const argv[] = {"nft", "-f", "-", NULL};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -22,6 +23,10 @@ must_check int network_attach(const struct datadir *dir, unsigned slot, pid_t pi
 
 /* Remove a run's link at once: the kernel would take some moments, and the name is used again. */
 void network_detach(const struct datadir *dir, unsigned slot);
+
+/* How many bytes a run has received and sent. Errors: ERR_SYSTEM where its link is gone. */
+must_check int network_counts(const struct datadir *dir, unsigned slot, uint64_t *received,
+			      uint64_t *sent, struct err *err);
 
 /* Remove all links and the nft table. Idempotent. */
 must_check int network_down(const struct datadir *dir, struct err *err);

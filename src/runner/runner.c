@@ -215,6 +215,24 @@ static int serve_key(struct runner *runner, const struct request *request, struc
 	}
 }
 
+/* Asked each second by whoever looks on: what can't be measured any more is no news for the log. */
+static void measure(struct runner *runner, const struct request *request)
+{
+	struct engine_metrics metrics;
+	struct err err = ERR_INIT;
+	struct str message;
+	const char *key;
+
+	if (need_key(request, &key, &err) < 0 ||
+	    fleet_measure(runner->fleet, key, &metrics, &err) < 0) {
+		reply(runner, request->id, request->session, &err);
+		return;
+	}
+	message = request_begin(REQUEST_METRICS, request->id, request->session);
+	request_add_metrics(&message, &metrics);
+	send_message(runner, &message);
+}
+
 static void on_message(void *arg, const void *bytes, size_t length)
 {
 	struct runner *runner = arg;
@@ -229,6 +247,9 @@ static void on_message(void *arg, const void *bytes, size_t length)
 	switch (request.kind) {
 	case REQUEST_PREPARE:
 		prepare(runner, &request); /* replies by itself */
+		return;
+	case REQUEST_MEASURE:
+		measure(runner, &request); /* the same */
 		return;
 	case REQUEST_OBSERVE:
 		runner->observing = &request;

@@ -531,14 +531,11 @@ static bool step_once(struct life *life, bool *gone)
 	return advance(life, &view);
 }
 
-static void step(void *arg)
+/* Steps until nothing is left to do for now; the Space may be gone then. */
+static void take_steps(struct life *life)
 {
-	struct life *life = arg;
 	bool gone = false;
 
-	life->due_ms = 0;
-	if (!life->loop->observed)
-		return; /* all are woken when the engine has reported */
 	for (unsigned i = 0; i < STEPS_MAX; i++) {
 		if (step_once(life, &gone))
 			continue;
@@ -548,4 +545,18 @@ static void step(void *arg)
 	}
 	log_error("space.spin", "space=%s", life->slug);
 	life_rest(life);
+}
+
+static void step(void *arg)
+{
+	struct life *life = arg;
+	const struct space_loop_config *config = &life->loop->config;
+	int64_t repo_id = life->repo_id;
+
+	life->due_ms = 0;
+	if (!life->loop->observed)
+		return; /* all are woken when the engine has reported */
+	take_steps(life);
+	if (config->changed)
+		config->changed(config->changed_arg, repo_id);
 }

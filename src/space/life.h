@@ -31,6 +31,7 @@
  *     life_data.c    its storage was given up
  *     life_delete.c  the Space goes
  *     life_spend.c   the granted hours of its hardware are used up
+ *     life_measure.c somebody asks what a run uses
  *
  * Threads: the space loop's own.
  */
@@ -71,6 +72,15 @@ struct life_ask {
 	bool admitted;
 	bool waits;
 	void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port);
+	void *arg;
+};
+
+/* Somebody who wants to know what a Space's run uses. */
+struct life_measure {
+	struct life_measure *next;
+	int64_t repo_id;
+	char key[ENGINE_KEY_ROOM]; /* of the run that the engine was asked about */
+	space_measured_fn *answer;
 	void *arg;
 };
 
@@ -125,9 +135,11 @@ struct space_loop {
 	struct life *lives;
 	struct life_fact *facts;
 	struct life_ask *asks;
-	struct lock lock; /* guards the two that follow: what other threads leave here */
+	struct life_measure *measures;
+	struct lock lock; /* guards the three that follow: what other threads leave here */
 	struct life_news *new_wishes;
 	struct life_ask *new_asks;
+	struct life_measure *new_measures;
 	bool observed; /* `facts` is all that there is */
 	bool ending;
 };
@@ -219,3 +231,7 @@ void life_dropped(void *arg, const char *hex, const struct err *err);
 bool life_delete(struct life *life, const struct life_view *view);
 /* For the timer: give back hardware whose granted hours are used up (space/grant.h). */
 void life_spend(void *arg);
+/* Ask the engine; takes the question, and answers it at once where nothing runs. */
+void life_measure(struct space_loop *loop, struct life_measure *measure);
+/* The engine's answer about a run; NULL for the key: about all that were asked for. */
+void life_measured(struct space_loop *loop, const char *key, const struct engine_metrics *metrics);

@@ -125,7 +125,13 @@ static void observe(void *arg)
 
 static void on_lost(void *arg)
 {
+	life_measured(arg, NULL, NULL);
 	observe(arg);
+}
+
+static void on_measured(void *arg, const char *key, const struct engine_metrics *metrics)
+{
+	life_measured(arg, key, metrics);
 }
 
 /*
@@ -171,6 +177,7 @@ static int begin(struct space_loop *loop, struct err *err)
 	loop->engine->changed = on_changed;
 	loop->engine->lost = on_lost;
 	loop->engine->dropped = life_dropped;
+	loop->engine->measured = on_measured;
 	loop->engine->arg = loop;
 	loop->observe = loop_timer_new(loop->loop, observe, loop);
 	loop->see = loop_timer_new(loop->loop, see, loop);
@@ -191,12 +198,14 @@ static void read_inbox(void *arg)
 	struct space_loop *loop = arg;
 	struct life_news *wishes;
 	struct life_ask *asks;
+	struct life_measure *measures;
 
 	{
 		owned(unlock) struct lock *held = lock(&loop->lock);
 
 		wishes = take(loop->new_wishes);
 		asks = take(loop->new_asks);
+		measures = take(loop->new_measures);
 	}
 	while (wishes) {
 		struct life_news *next = wishes->next;
@@ -215,6 +224,12 @@ static void read_inbox(void *arg)
 		loop->asks = asks;
 		asks = next;
 	}
+	while (measures) {
+		struct life_measure *next = measures->next;
+
+		life_measure(loop, measures);
+		measures = next;
+	}
 	if (!loop->ending)
 		life_answer(loop, NULL);
 }
@@ -232,6 +247,7 @@ static void end(struct space_loop *loop)
 		free(loop->asks);
 		loop->asks = next;
 	}
+	life_measured(loop, NULL, NULL);
 	life_free_all(loop);
 	loop_timer_free(take(loop->observe));
 	loop_timer_free(take(loop->see));
@@ -338,6 +354,23 @@ void space_loop_who(struct space_loop *loop, const struct space_ask *asked,
 
 		ask->next = loop->new_asks;
 		loop->new_asks = ask;
+	}
+	loop_post(loop->loop, read_inbox, loop);
+}
+
+void space_loop_measure(struct space_loop *loop, int64_t repo_id, space_measured_fn *answer,
+			void *arg)
+{
+	struct life_measure *measure = mem_new(struct life_measure);
+
+	measure->repo_id = repo_id;
+	measure->answer = answer;
+	measure->arg = arg;
+	{
+		owned(unlock) struct lock *held = lock(&loop->lock);
+
+		measure->next = loop->new_measures;
+		loop->new_measures = measure;
 	}
 	loop_post(loop->loop, read_inbox, loop);
 }

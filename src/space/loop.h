@@ -41,6 +41,9 @@ struct space_loop_config {
 	/* Called once in the loop's thread; the engine is freed by its ops at the end. */
 	int (*make_engine)(void *arg, struct loop *loop, struct engine **out, struct err *err);
 	void *make_engine_arg;
+	/* A Space may have another stage than before; its row says so. May be NULL. */
+	void (*changed)(void *arg, int64_t repo_id);
+	void *changed_arg;
 	int64_t backoff_ms; /* wait before the first restart after a crash; 0: a second */
 	int64_t settle_ms;  /* wait for more changes before a restart; 0: WISH_SETTLE_MS */
 	int64_t retry_ms;   /* wait before something is tried again; 0: a second */
@@ -81,3 +84,13 @@ struct space_ask {
 void space_loop_who(struct space_loop *loop, const struct space_ask *asked,
 		    void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port),
 		    void *arg);
+
+/* `metrics` NULL: nothing of this Space runs that could be measured. */
+typedef void space_measured_fn(void *arg, int64_t repo_id, const struct engine_metrics *metrics);
+
+/*
+ * What does a Space's run use? `answer` is called exactly once, in the loop's thread, soon.
+ * Threads: any.
+ */
+void space_loop_measure(struct space_loop *loop, int64_t repo_id, space_measured_fn *answer,
+			void *arg);

@@ -92,12 +92,30 @@ static void check_accepted(const struct engine_spec *spec)
 	check_config(spec);
 }
 
+/* They become numbers of JSON, which are signed. */
+static void check_metrics(const struct engine_metrics *metrics)
+{
+	owned(str_done) struct str message = request_begin(REQUEST_METRICS, 1, 2);
+	owned(request_done) struct request request = REQUEST_INIT;
+	struct engine_metrics again;
+	struct err err = ERR_INIT;
+
+	assert(metrics->at_ms >= 0 && metrics->cpu_ns <= INT64_MAX &&
+	       metrics->sent_bytes <= INT64_MAX && metrics->received_bytes <= INT64_MAX);
+	request_add_metrics(&message, metrics);
+	assert(request_parse(message.data, message.length, &request, &err) == 0);
+	assert(request_get_metrics(&request, &again, &err) == 0);
+	assert(again.cpu_milli == metrics->cpu_milli && again.cpu_ns == metrics->cpu_ns);
+	assert(strcmp(again.key, metrics->key) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	owned(free) void *copy = mem_alloc(length ? length : 1); /* so long, for the sanitizer */
 	owned(request_done) struct request request = REQUEST_INIT;
 	owned(request_spec_done) struct request_spec spec = REQUEST_SPEC_INIT;
 	struct engine_run run;
+	struct engine_metrics metrics;
 	struct err err = ERR_INIT;
 	const char *key;
 	const char *space;
@@ -112,6 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	if (space && check_space(space, &err) == 0)
 		check_name(space);
 	(void)!request_get_run(&request, &run, &err);
+	if (request_get_metrics(&request, &metrics, &err) == 0)
+		check_metrics(&metrics);
 	(void)!request_get_reply(&request, &err);
 	if (request_get_spec(&request, &spec, &err) < 0)
 		return 0;

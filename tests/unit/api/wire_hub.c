@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/call.h"
 #include "api/limits.h"
+#include "api/watch.h"
 #include "auth/account.h"
 #include "auth/token.h"
 #include "base/file.h"
@@ -201,6 +202,7 @@ static int run(const char *socket_path, const char *path, int64_t rate, struct e
 	owned(free) char *key = mem_format("%s/secret.key", path);
 	owned(free) char *flavors = flavors_yaml(64, UINT64_C(512) << 30);
 	owned(hardware_free) struct hardware *hardware = NULL;
+	owned(watch_free) struct watch *watch = NULL;
 	static char *const templates[] = {"acme/template", "acme/gone", NULL};
 	struct api_config config = {
 		.dir = &dir,
@@ -213,13 +215,16 @@ static int run(const char *socket_path, const char *path, int64_t rate, struct e
 	if (open_dir(path, &dir, err) < 0 || store_open(file, &store, err) < 0 ||
 	    vault_open(key, store, &vault, err) < 0 ||
 	    hardware_parse(flavors, strlen(flavors), &hardware, err) < 0 ||
-	    add_accounts(store, err) < 0)
+	    add_accounts(store, err) < 0 ||
+	    watch_start(&(struct watch_config){.store = store, .hardware = hardware}, &watch, err) <
+		    0)
 		return -1;
 	catalogue = catalogue_new(store);
 	config.store = store;
 	config.catalogue = catalogue;
 	config.vault = vault;
 	config.hardware = hardware;
+	config.watch = watch;
 	config.sleep_min_s = 60;
 	config.grants = true;
 	config.templates = templates;

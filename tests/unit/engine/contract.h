@@ -35,6 +35,8 @@ struct contract {
 	unsigned dropped; /* answers to drop_data() that said so */
 	struct err drop_error;
 	bool late;
+	struct engine_metrics metrics; /* the last that came, and how many */
+	unsigned measured;
 };
 
 static struct contract contract;
@@ -60,6 +62,17 @@ static inline void contract_dropped(void *arg, const char *space, const struct e
 	loop_quit(contract.loop);
 }
 
+static inline void contract_measured(void *arg, const char *key,
+				     const struct engine_metrics *metrics)
+{
+	if (metrics)
+		contract.metrics = *metrics;
+	else
+		contract.metrics = (struct engine_metrics){0};
+	contract.measured++;
+	loop_quit(contract.loop);
+}
+
 static inline void contract_use(struct loop *loop, struct engine *engine)
 {
 	contract.loop = loop;
@@ -67,6 +80,7 @@ static inline void contract_use(struct loop *loop, struct engine *engine)
 	engine->changed = contract_changed;
 	engine->lost = contract_lost;
 	engine->dropped = contract_dropped;
+	engine->measured = contract_measured;
 }
 
 static inline void contract_late(void *arg)
@@ -256,6 +270,36 @@ static void a_suspended_run_can_be_resumed(void **state)
 	contract_forget(CONTRACT_KEY(5));
 }
 
+static bool contract_is_measured(const char *key)
+{
+	return contract.measured > 0;
+}
+
+/* The app of an engine's test uses something of all that is measured. */
+static void a_running_run_can_be_measured(void **state)
+{
+	struct engine *engine = contract.engine;
+	struct err err = ERR_INIT;
+
+	contract_submit(CONTRACT_KEY(7));
+	contract_wait(contract_is_running, CONTRACT_KEY(7));
+	contract.measured = 0;
+	assert_int_equal(engine->ops->measure(engine, CONTRACT_KEY(7), &err), 0);
+	contract_wait(contract_is_measured, CONTRACT_KEY(7));
+	assert_int_equal(contract.measured, 1);
+	assert_string_equal(contract.metrics.key, CONTRACT_KEY(7));
+	assert_true(contract.metrics.at_ms > 0);
+	assert_true(contract.metrics.cpu_ns > 0);
+	assert_true(contract.metrics.memory_bytes > 0);
+	assert_true(contract.metrics.memory_bytes <= contract.metrics.memory_limit);
+	assert_int_equal(contract.metrics.memory_limit, contract.app.limits.memory_bytes);
+	assert_int_equal(contract.metrics.cpu_milli, contract.app.limits.cpu_milli);
+	contract_stop(CONTRACT_KEY(7));
+	assert_int_equal(engine->ops->measure(engine, CONTRACT_KEY(7), &err), -1);
+	assert_int_equal(err.kind, ERR_NOT_FOUND);
+	contract_forget(CONTRACT_KEY(7));
+}
+
 static void an_unknown_or_ended_key_is_no_error(void **state)
 {
 	struct engine *engine = contract.engine;
@@ -303,5 +347,6 @@ static void a_disk_that_is_not_there_is_dropped(void **state)
 		cmocka_unit_test(a_running_run_has_an_address_and_a_start_time), \
 		cmocka_unit_test(an_ended_run_stays_until_it_is_forgotten),      \
 		cmocka_unit_test(a_suspended_run_can_be_resumed),                \
+		cmocka_unit_test(a_running_run_can_be_measured),                 \
 		cmocka_unit_test(an_unknown_or_ended_key_is_no_error),           \
 		cmocka_unit_test(a_disk_that_is_not_there_is_dropped)

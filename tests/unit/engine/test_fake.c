@@ -22,7 +22,14 @@ static int set_up(void **state)
 					    .argv = argv,
 					    .env = env,
 					    .cwd = "/home/user/app",
-					    .port = 7860};
+					    .port = 7860,
+					    .limits = {.cpu_milli = 500, .memory_bytes = 1000}};
+	engine_fake_use(engine, &(struct engine_metrics){.key = CONTRACT_KEY(7),
+							 .at_ms = 1,
+							 .cpu_ns = 2,
+							 .cpu_milli = 500,
+							 .memory_bytes = 3,
+							 .memory_limit = 1000});
 	return 0;
 }
 
@@ -52,6 +59,19 @@ static void a_run_moves_when_the_test_says_so(void **state)
 	assert_string_equal(contract_last("a")->reason, "out of memory");
 	assert_int_equal(engine_fake_set(contract.engine, "b", ENGINE_RUNNING, 0, &err), -1);
 	assert_int_equal(err.kind, ERR_NOT_FOUND);
+}
+
+static void a_run_that_uses_nothing_known_has_no_metrics(void **state)
+{
+	struct err err = ERR_INIT;
+
+	contract_submit("a");
+	assert_int_equal(contract.engine->ops->measure(contract.engine, "a", &err), -1);
+	assert_int_equal(engine_fake_set(contract.engine, "a", ENGINE_RUNNING, 0, &err), 0);
+	contract_wait(contract_is_running, "a");
+	assert_int_equal(contract.engine->ops->measure(contract.engine, "a", &err), 0);
+	contract_wait(contract_is_measured, "a");
+	assert_string_equal(contract.metrics.key, "");
 }
 
 static void submissions_are_copies(void **state)
@@ -109,6 +129,8 @@ int main(void)
 	const struct CMUnitTest by_hand[] = {
 		cmocka_unit_test_setup_teardown(a_run_moves_when_the_test_says_so, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_run_that_uses_nothing_known_has_no_metrics,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(submissions_are_copies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refusal_is_for_one_submit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_gap_is_reported, set_up, tear_down),

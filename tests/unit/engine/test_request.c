@@ -199,6 +199,41 @@ static void a_text_ends_in_its_only_nul(void **state)
 	assert_refused(message.data, message.length);
 }
 
+static void metrics_come_through_whole(void **state)
+{
+	const struct engine_metrics metrics = {.key = "a-1",
+					       .at_ms = 5,
+					       .cpu_ns = INT64_MAX,
+					       .cpu_milli = 1500,
+					       .memory_bytes = 7,
+					       .memory_limit = 8,
+					       .received_bytes = 9,
+					       .sent_bytes = 10};
+	owned(str_done) struct str message = request_begin(REQUEST_METRICS, 3, 4);
+	owned(request_done) struct request request = REQUEST_INIT;
+	struct engine_metrics got;
+	struct err err = ERR_INIT;
+
+	request_add_metrics(&message, &metrics);
+	assert_int_equal(request_parse(message.data, message.length, &request, &err), 0);
+	assert_int_equal(request_get_metrics(&request, &got, &err), 0);
+	assert_memory_equal(&got, &metrics, sizeof(got));
+}
+
+static void metrics_that_no_json_can_hold_are_refused(void **state)
+{
+	owned(str_done) struct str message = request_begin(REQUEST_METRICS, 3, 4);
+	owned(request_done) struct request request = REQUEST_INIT;
+	struct engine_metrics got;
+	struct err err = ERR_INIT;
+
+	request_add_text(&message, REQUEST_TAG_KEY, "a-1");
+	request_add_number(&message, REQUEST_TAG_SENT, UINT64_MAX);
+	assert_int_equal(request_parse(message.data, message.length, &request, &err), 0);
+	assert_int_equal(request_get_metrics(&request, &got, &err), -1);
+	assert_int_equal(err.kind, ERR_INVALID);
+}
+
 static void a_number_has_eight_bytes(void **state)
 {
 	owned(str_done) struct str message = request_begin(REQUEST_STOP, 0, 0);
@@ -254,6 +289,8 @@ int main(void)
 		cmocka_unit_test(a_field_stands_once),
 		cmocka_unit_test(an_unknown_field_is_refused),
 		cmocka_unit_test(a_text_ends_in_its_only_nul),
+		cmocka_unit_test(metrics_come_through_whole),
+		cmocka_unit_test(metrics_that_no_json_can_hold_are_refused),
 		cmocka_unit_test(a_number_has_eight_bytes),
 		cmocka_unit_test(a_length_that_lies_is_refused),
 		cmocka_unit_test(too_many_arguments_are_refused),

@@ -1,5 +1,6 @@
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,14 @@ static struct wire_address address;
 static struct follow_server *server;
 static char root_path[64];
 static int root_fd;
+static struct feed *feed; /* what the ticket "good" is for, once */
+
+static struct feed *claim(void *arg, const char *ticket)
+{
+	struct feed **given = arg;
+
+	return strcmp(ticket, "good") == 0 ? take(*given) : NULL;
+}
 
 static void start_with(unsigned keepalive_ms)
 {
@@ -31,6 +40,8 @@ static void start_with(unsigned keepalive_ms)
 		.listen_fd = wire_listen(&address),
 		.root_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0),
 		.keepalive_ms = keepalive_ms,
+		.claim = claim,
+		.arg = &feed,
 	};
 	struct err err = ERR_INIT;
 
@@ -314,6 +325,74 @@ static void serves_nothing_else(void **state)
 	assert_refused("POST /follow/none", "405");
 }
 
+/* The feed of a stream; the test has the other reference. */
+static struct feed *offer_feed(void)
+{
+	feed = feed_new();
+	return feed_ref(feed);
+}
+
+static void a_feed_is_sent_as_it_grows(void **state)
+{
+	owned(feed_unref) struct feed *mine = offer_feed();
+	owned(close) int fd = -1;
+
+	feed_add(mine, "retry: 1\n\ndata: 1\n\n");
+	fd = follow("feed/good");
+	assert_next(fd, "data: 1\n\n");
+	feed_add(mine, "data: 2\n\n");
+	assert_next(fd, "data: 2\n\n");
+	feed_end(mine);
+	assert_next(fd, "\r\n0\r\n\r\n");
+}
+
+static void a_ticket_is_good_for_once(void **state)
+{
+	owned(feed_unref) struct feed *mine = offer_feed();
+	owned(close) int first = follow("feed/good");
+	owned(close) int second = -1;
+	owned(close) int other = follow("feed/bad");
+
+	assert_next(first, "HTTP/1.1 200");
+	second = follow("feed/good");
+	assert_next(second, "HTTP/1.1 404");
+	assert_next(other, "HTTP/1.1 404");
+}
+
+static void a_feed_hears_that_its_client_has_gone(void **state)
+{
+	owned(feed_unref) struct feed *mine = offer_feed();
+	int fd = follow("feed/good");
+	int64_t until_ms = clock_mono_ms() + 10000;
+
+	feed_add(mine, "data: 1\n\n");
+	assert_next(fd, "data: 1\n\n");
+	close(fd);
+	while (!feed_is_left(mine) && clock_mono_ms() < until_ms)
+		sched_yield();
+	assert_true(feed_is_left(mine));
+}
+
+static void a_feed_is_kept_alive(void **state)
+{
+	owned(feed_unref) struct feed *mine = offer_feed();
+	owned(close) int fd = follow("feed/good");
+
+	assert_next(fd, ": keep-alive\n\n");
+}
+
+static void a_client_that_lags_behind_is_cut(void **state)
+{
+	owned(feed_unref) struct feed *mine = offer_feed();
+	owned(free) char *much = mem_format("data: %0*d\n\n", FEED_MAX_BYTES, 1);
+	owned(close) int fd = follow("feed/good");
+	char byte;
+
+	assert_next(fd, "\r\n\r\n");
+	feed_add(mine, much);
+	assert_int_equal(recv(fd, &byte, 1, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -330,6 +409,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_stop_cuts_streams, start, stop),
 		cmocka_unit_test_setup_teardown(none_is_an_empty_stream, start, stop),
 		cmocka_unit_test_setup_teardown(serves_nothing_else, start, stop),
+		cmocka_unit_test_setup_teardown(a_feed_is_sent_as_it_grows, start, stop),
+		cmocka_unit_test_setup_teardown(a_ticket_is_good_for_once, start, stop),
+		cmocka_unit_test_setup_teardown(a_feed_hears_that_its_client_has_gone, start, stop),
+		cmocka_unit_test_setup_teardown(a_feed_is_kept_alive, start_lively, stop),
+		cmocka_unit_test_setup_teardown(a_client_that_lags_behind_is_cut, start, stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -510,6 +510,50 @@ void hand_push_app(struct hand *hand, const struct repo *repo, const struct app 
 	hand_push(hand, repo, card, text, "rich==15.0.0\n");
 }
 
+struct use {
+	struct hand *hand;
+	const struct engine_metrics *metrics;
+};
+
+static void use(void *arg)
+{
+	struct use *use = arg;
+
+	engine_fake_use(use->hand->engine, use->metrics);
+}
+
+void hand_use(struct hand *hand, const struct engine_metrics *metrics)
+{
+	in_loop(hand, use, &(struct use){hand, metrics});
+}
+
+struct measuring {
+	struct engine_metrics *out;
+	bool is_there;
+	sem_t done;
+};
+
+static void on_measured(void *arg, int64_t repo_id, const struct engine_metrics *metrics)
+{
+	struct measuring *measuring = arg;
+
+	measuring->is_there = metrics != NULL;
+	if (metrics)
+		*measuring->out = *metrics;
+	sem_post(&measuring->done);
+}
+
+bool hand_measure(struct hand *hand, const struct repo *repo, struct engine_metrics *out)
+{
+	struct measuring measuring = {.out = out};
+
+	sem_init(&measuring.done, 0, 0);
+	space_loop_measure(hand->loop, repo->id, on_measured, &measuring);
+	sem_wait(&measuring.done);
+	sem_destroy(&measuring.done);
+	return measuring.is_there;
+}
+
 struct repo hand_running(struct hand *hand, const char *name, struct app *app)
 {
 	struct repo repo = world_space(hand->world, name);

@@ -63,6 +63,10 @@ void hand_end_app(struct hand *hand, const struct engine_spec *spec, int status,
 size_t hand_drops(struct hand *hand, const struct repo *repo);
 /* The next answer to that is an error. */
 void hand_fail_drop(struct hand *hand);
+/* What the engine will measure of a run. */
+void hand_use(struct hand *hand, const struct engine_metrics *metrics);
+/* Measure a Space, and wait for the answer: whether it runs. */
+bool hand_measure(struct hand *hand, const struct repo *repo, struct engine_metrics *out);
 
 /* Ask who serves a name, and wait for the answer. */
 enum space_who hand_ask(struct hand *hand, const char *slug, uint16_t *port);

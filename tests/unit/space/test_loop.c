@@ -1,6 +1,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,6 +130,60 @@ static void a_change_of_visibility_reaches_the_running_app(void **state)
 	app_done(&app);
 }
 
+static void measures_what_runs(void **state)
+{
+	struct hand *hand = *state;
+	struct engine_metrics metrics = {.cpu_ns = 5, .memory_bytes = 7};
+	struct engine_metrics got = {0};
+	struct app app;
+	struct repo repo = hand_running(hand, "measured", &app);
+
+	memcpy(metrics.key, hand_submission(hand, 1)->key, sizeof(metrics.key));
+	hand_use(hand, &metrics);
+	assert_true(hand_measure(hand, &repo, &got));
+	assert_string_equal(got.key, metrics.key);
+	assert_int_equal(got.memory_bytes, 7);
+	app_done(&app);
+}
+
+static void has_nothing_to_measure_where_nothing_runs(void **state)
+{
+	struct hand *hand = *state;
+	struct repo idle = world_space(hand->world, "idle");
+	struct repo unknown = world_repo("unknown");
+	struct engine_metrics got;
+	struct app app;
+	struct repo repo = hand_running(hand, "unmeasured", &app);
+
+	assert_false(hand_measure(hand, &idle, &got));
+	assert_false(hand_measure(hand, &unknown, &got));
+	assert_false(hand_measure(hand, &repo, &got)); /* the engine can't tell */
+	app_done(&app);
+}
+
+static atomic_int changes;
+
+static void count_change(void *arg, int64_t repo_id)
+{
+	assert_ptr_equal(arg, &changes);
+	changes++;
+}
+
+static void tells_that_a_space_may_have_changed(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+
+	hand_stop(hand);
+	hand->config.changed = count_change;
+	hand->config.changed_arg = &changes;
+	hand_start(hand);
+	changes = 0;
+	hand_running(hand, "told", &app);
+	assert_true(changes > 0);
+	app_done(&app);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -139,6 +194,9 @@ int main(void)
 		TEST(stops_a_run_that_no_row_knows),
 		TEST(shows_a_private_space_to_the_admitted_only),
 		TEST(a_change_of_visibility_reaches_the_running_app),
+		TEST(measures_what_runs),
+		TEST(has_nothing_to_measure_where_nothing_runs),
+		TEST(tells_that_a_space_may_have_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
