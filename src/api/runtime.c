@@ -9,6 +9,7 @@
 #include "api/watch.h"
 #include "base/mem.h"
 #include "space/grant.h"
+#include "space/place.h"
 #include "space/volume.h"
 
 /*
@@ -55,6 +56,27 @@ static int add_note(struct store_db *db, const struct space *space, json_t *runt
 	return 0;
 }
 
+/* Why hardware that was asked for is not there yet. */
+static int add_wait(struct store_db *db, const struct hardware *hardware, const struct space *space,
+		    json_t *runtime, struct err *err)
+{
+	struct place_wait wait;
+	json_t *reason;
+
+	if (place_look(db, hardware, space->repo_id, &wait, err) < 0)
+		return -1;
+	if (wait.position == 0)
+		return 0;
+	reason = json_sprintf(
+		"%zu of %zu places of %s are taken, %lld before this Space in the queue",
+		wait.taken, wait.all, space->flavor, (long long)wait.position - 1);
+	json_object_set_new(json_object_get(runtime, "hardware"), "queue",
+			    json_pack("{s:I, s:I, s:o, s:o}", "position", (json_int_t)wait.position,
+				      "waiting", (json_int_t)wait.waiting, "since",
+				      answer_stamp(wait.since_ms), "reason", reason));
+	return 0;
+}
+
 int runtime_of(struct store *store, const struct hardware *hardware, const struct space *space,
 	       const char *host, json_t **out, struct err *err)
 {
@@ -69,7 +91,8 @@ int runtime_of(struct store *store, const struct hardware *hardware, const struc
 	add_titles(hardware, json_object_get(runtime, "hardware"));
 	if (json_array_size(volumes) > 0)
 		json_object_set(runtime, "volumes", volumes);
-	if (add_note(store_read_db(read), space, runtime, err) < 0)
+	if (add_note(store_read_db(read), space, runtime, err) < 0 ||
+	    add_wait(store_read_db(read), hardware, space, runtime, err) < 0)
 		return -1;
 	*out = take(runtime);
 	return 0;

@@ -5,6 +5,7 @@
 #include "api/runtime.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "space/place.h"
 #include "space/wish.h"
 
 /*
@@ -22,6 +23,7 @@ struct change {
 	const char *action; /* for the audit, … */
 	const char *detail; /* … beside what has changed of the Space; NULL: nothing */
 	const char *text;   /* a flavor or a tier */
+	const struct hardware *hardware;
 	int64_t seconds;
 	const json_t *volumes;
 };
@@ -123,12 +125,21 @@ int call_pause(struct call *call, struct err *err)
 static int set_hardware(const struct change *change, struct store_db *db, int64_t repo_id,
 			struct err *err)
 {
+	enum place_verdict verdict;
+	struct places places;
+
+	if (place_find(db, change->hardware, repo_id, change->text, &verdict, &places, err) < 0)
+		return -1;
+	if (verdict == PLACE_BUSY)
+		return wish_hardware_later(db, repo_id, change->text, change->seconds, err);
 	return wish_hardware(db, repo_id, change->text, change->seconds, err);
 }
 
 int call_set_hardware(struct call *call, struct err *err)
 {
-	struct change change = {.apply = set_hardware, .action = "space.hardware"};
+	struct change change = {.apply = set_hardware,
+				.action = "space.hardware",
+				.hardware = call->config->hardware};
 	const struct hardware_flavor *flavor;
 	json_t *body;
 

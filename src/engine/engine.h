@@ -22,6 +22,7 @@
 
 /* "24hex-generation" of an app; "env-HASH" of a build; with its NUL. */
 enum { ENGINE_KEY_ROOM = 96, ENGINE_LAYERS_MAX = 4, ENGINE_NAME_ROOM = 96 };
+enum { ENGINE_DEVICES_MAX = 16, ENGINE_DEVICE_ROOM = 128 };
 
 enum engine_kind { ENGINE_APP, ENGINE_BUILD };
 
@@ -70,6 +71,12 @@ struct engine_spec {
 	 * that has it: the start waits for that one's end, or is deferred.
 	 */
 	uint64_t data_bytes;
+	/*
+	 * ENGINE_APP: devices of this machine that the run has, by their names in CDI,
+	 * "vendor.com/class=name". That nobody else has them is the caller's business.
+	 */
+	const char *devices[ENGINE_DEVICES_MAX];
+	size_t device_count;
 	uint16_t port; /* where the app listens; 0 for a build */
 	bool closed;   /* it may reach nothing outside but the hub */
 	struct engine_limits limits;
@@ -165,6 +172,9 @@ struct engine {
 };
 
 const char *engine_state_name(enum engine_state state);
+
+/* Is this the name of a device, as CDI writes it? */
+bool engine_device_is(const char *name);
 
 /* The exit status of a run that could not be started, or its layer not be kept. */
 int engine_refusal(const struct err *err);

@@ -26,7 +26,7 @@ static const struct {
 	[REQUEST_TAG_STATUS] = {false, false},  [REQUEST_TAG_OOM] = {false, false},
 	[REQUEST_TAG_STARTED] = {false, false}, [REQUEST_TAG_ENDED] = {false, false},
 	[REQUEST_TAG_REASON] = {true, false},   [REQUEST_TAG_ERROR] = {false, false},
-	[REQUEST_TAG_TEXT] = {true, false},
+	[REQUEST_TAG_TEXT] = {true, false},     [REQUEST_TAG_DEVICE] = {true, true},
 };
 
 static void add_16(struct str *message, uint16_t value)
@@ -91,6 +91,8 @@ void request_add_spec(struct str *message, const struct engine_spec *spec)
 	for (size_t i = 0; spec->env && spec->env[i]; i++)
 		request_add_text(message, REQUEST_TAG_ENV, spec->env[i]);
 	request_add_number(message, REQUEST_TAG_SECRETS, spec->secrets_from);
+	for (size_t i = 0; i < spec->device_count; i++)
+		request_add_text(message, REQUEST_TAG_DEVICE, spec->devices[i]);
 	request_add_text(message, REQUEST_TAG_CWD, spec->cwd);
 	request_add_number(message, REQUEST_TAG_PORT, spec->port);
 	request_add_number(message, REQUEST_TAG_CLOSED, spec->closed);
@@ -299,6 +301,10 @@ static int get_lists(const struct request *request, struct request_spec *out, st
 	spec->layer_count = collect(request, REQUEST_TAG_LAYER, spec->layers, ENGINE_LAYERS_MAX);
 	if (spec->layer_count > ENGINE_LAYERS_MAX)
 		return err_set(err, ERR_INVALID, "too many layers");
+	spec->device_count =
+		collect(request, REQUEST_TAG_DEVICE, spec->devices, ENGINE_DEVICES_MAX);
+	if (spec->device_count > ENGINE_DEVICES_MAX)
+		return err_set(err, ERR_INVALID, "too many devices");
 	if (collect(request, REQUEST_TAG_ARGV, out->lists, REQUEST_ARGV_MAX) > REQUEST_ARGV_MAX)
 		return err_set(err, ERR_INVALID, "too many arguments");
 	if (collect(request, REQUEST_TAG_ENV, env, REQUEST_ENV_MAX) > REQUEST_ENV_MAX)

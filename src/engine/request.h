@@ -20,7 +20,8 @@
  *
  * and fields behind it, each  u16 tag  u32 length  bytes.  A text field ends in one NUL that its
  * length counts and holds no other; a number is 8 bytes. A tag may stand once, but for the list
- * tags (layer, argv, env), whose order is kept. Unknown tags are refused: both sides are one build.
+ * tags (layer, argv, env, device), whose order is kept. Unknown tags are refused: both sides are
+ * one build.
  *
  * `id` pairs a reply with its request. `session` is drawn by each hub at its start and comes back
  * in replies: the pair outlives both sides, and a new hub must not take the replies to an old one.
@@ -88,6 +89,7 @@ enum request_tag {
 	REQUEST_TAG_MEMORY_USED,
 	REQUEST_TAG_RECEIVED,
 	REQUEST_TAG_SENT,
+	REQUEST_TAG_DEVICE, /* list */
 	REQUEST_TAG_COUNT
 };
 

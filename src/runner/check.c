@@ -182,6 +182,11 @@ static int check_app(const struct engine_spec *spec, struct err *err)
 	if (spec->data_bytes > 0 &&
 	    (spec->data_bytes < disk_min_bytes || spec->data_bytes > size_max_bytes))
 		return err_set(err, ERR_INVALID, "the size of the data disk is out of range");
+	for (size_t i = 0; i < spec->device_count; i++)
+		if (!engine_device_is(spec->devices[i]))
+			return err_set(err, ERR_INVALID, "the name of device %zu is malformed", i);
+	if (spec->device_count > 0)
+		return err_set(err, ERR_INVALID, "this engine gives out no devices yet");
 	if (spec->secrets_from > variables(spec))
 		return err_set(err, ERR_INVALID, "the secrets begin behind the environment");
 	return 0;
@@ -197,6 +202,8 @@ static int check_build(const struct engine_spec *spec, struct err *err)
 		return err_set(err, ERR_INVALID, "the name of the cache is malformed");
 	if (spec->secrets_from > 0 || spec->data_bytes > 0)
 		return err_set(err, ERR_INVALID, "a build has no secrets and no data disk");
+	if (spec->device_count > 0)
+		return err_set(err, ERR_INVALID, "a build has no devices");
 	return 0;
 }
 

@@ -57,6 +57,11 @@ static const char head[] =
 	"# price        US dollars for an hour; 0 unless said\n"
 	"# accelerator  its type, model, manufacturer, quantity, and vram in GiB of all together\n"
 	"# simulated    true: the accelerator is shown, and not there\n"
+	"# count        how many Spaces may run on it at once, others wait; any number unless "
+	"said\n"
+	"# cards        devices of CDI, as [vendor.com/gpu=0, vendor.com/gpu=1]: each run has as "
+	"many\n"
+	"#              of them for itself as the accelerator's quantity says, others wait\n"
 	"#\n"
 	"# cpu-basic must stay: every Space begins with it.\n"
 	"\n";

@@ -19,7 +19,7 @@ struct hardware {
 	struct hardware_flavor flavors[HARDWARE_FLAVORS_MAX];
 };
 
-enum field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_BOOL, FIELD_ACCELERATOR };
+enum field_type { FIELD_TEXT, FIELD_NUMBER, FIELD_BOOL, FIELD_ACCELERATOR, FIELD_CARDS };
 
 /* A key of the file, and where its value belongs. */
 struct field {
@@ -44,6 +44,8 @@ static const struct field flavor_fields[] = {
 	{"price", FIELD_NUMBER, false, AT(micro_usd), 0, 0, 10000, 1e6 / 60},
 	{"simulated", FIELD_BOOL, false, AT(simulated), 0, 0, 0, 0},
 	{"accelerator", FIELD_ACCELERATOR, false, 0, 0, 0, 0, 0},
+	{"count", FIELD_NUMBER, false, AT(count), 0, 1, HARDWARE_COUNT_MAX, 1},
+	{"cards", FIELD_CARDS, false, 0, 0, 0, 0, 0},
 	{0},
 };
 
@@ -116,6 +118,32 @@ static int read_bool(const yaml_node_t *node, const struct field *field, bool *o
 	return 0;
 }
 
+static int read_cards(yaml_document_t *document, const yaml_node_t *node,
+		      struct hardware_flavor *out, struct err *err)
+{
+	if (node->type != YAML_SEQUENCE_NODE)
+		return err_set(err, ERR_INVALID, "line %zu: cards must be a list", line_of(node));
+	for (const yaml_node_item_t *item = node->data.sequence.items.start;
+	     item < node->data.sequence.items.top; item++) {
+		const yaml_node_t *one = yaml_document_get_node(document, *item);
+		const char *text = text_of(one);
+
+		if (!text || !engine_device_is(text))
+			return err_set(err, ERR_INVALID,
+				       "line %zu: a card is named as in CDI, vendor.com/gpu=0",
+				       line_of(one));
+		if (out->card_count == HARDWARE_CARDS_MAX)
+			return err_set(err, ERR_INVALID, "line %zu: more than %d cards",
+				       line_of(one), HARDWARE_CARDS_MAX);
+		for (size_t i = 0; i < out->card_count; i++)
+			if (strcmp(out->cards[i], text) == 0)
+				return err_set(err, ERR_INVALID, "line %zu: %s stands twice",
+					       line_of(one), text);
+		memcpy(out->cards[out->card_count++], text, strlen(text) + 1);
+	}
+	return 0;
+}
+
 static int read_fields(yaml_document_t *document, const yaml_node_t *node,
 		       const struct field *fields, struct hardware_flavor *out, struct err *err);
 
@@ -133,6 +161,8 @@ static int read_value(yaml_document_t *document, const yaml_node_t *node, const 
 		return read_bool(node, field, place, err);
 	case FIELD_ACCELERATOR:
 		return read_fields(document, node, accelerator_fields, out, err);
+	case FIELD_CARDS:
+		return read_cards(document, node, out, err);
 	}
 	abort();
 }
@@ -192,6 +222,27 @@ static bool is_name(const char *name)
 	return true;
 }
 
+/* What one key says must agree with what another says. */
+static int check_counts(const struct hardware_flavor *flavor, size_t line, struct err *err)
+{
+	if (strcmp(flavor->name, HARDWARE_BASIC) == 0 && hardware_places(flavor) > 0)
+		return err_set(err, ERR_INVALID, "line %zu: %s is for all and can't be counted",
+			       line, HARDWARE_BASIC);
+	if (flavor->count > 0 && flavor->card_count > 0)
+		return err_set(err, ERR_INVALID, "line %zu: %s has count and cards, choose one",
+			       line, flavor->name);
+	if (flavor->card_count > 0 && flavor->simulated)
+		return err_set(err, ERR_INVALID, "line %zu: %s has cards and is simulated", line,
+			       flavor->name);
+	if (flavor->card_count > 0 &&
+	    (flavor->quantity == 0 || (size_t)flavor->quantity > flavor->card_count))
+		return err_set(err, ERR_INVALID,
+			       "line %zu: %s lists %zu cards: its accelerator's quantity must be "
+			       "from 1 to that",
+			       line, flavor->name, flavor->card_count);
+	return 0;
+}
+
 static int add_flavor(struct hardware *hardware, yaml_document_t *document, const yaml_node_t *node,
 		      struct err *err)
 {
@@ -210,6 +261,8 @@ static int add_flavor(struct hardware *hardware, yaml_document_t *document, cons
 		if (strcmp(hardware->flavors[i].name, flavor.name) == 0)
 			return err_set(err, ERR_INVALID, "line %zu: %s stands twice", line_of(node),
 				       flavor.name);
+	if (check_counts(&flavor, line_of(node), err) < 0)
+		return -1;
 	hardware->flavors[hardware->count++] = flavor;
 	return 0;
 }
@@ -304,6 +357,36 @@ struct engine_limits hardware_limits(const struct hardware *hardware, const char
 		.pids = (uint32_t)flavor->pids,
 		.disk_bytes = (uint64_t)flavor->disk_bytes,
 	};
+}
+
+size_t hardware_places(const struct hardware_flavor *flavor)
+{
+	return flavor->card_count ? flavor->card_count : (size_t)flavor->count;
+}
+
+size_t hardware_places_needed(const struct hardware_flavor *flavor)
+{
+	return flavor->card_count ? (size_t)flavor->quantity : flavor->count > 0;
+}
+
+void hardware_place(const struct hardware_flavor *flavor, size_t index,
+		    char out[static HARDWARE_PLACE_ROOM])
+{
+	if (flavor->card_count)
+		snprintf(out, HARDWARE_PLACE_ROOM, "%s", flavor->cards[index]);
+	else
+		snprintf(out, HARDWARE_PLACE_ROOM, "%s#%zu", flavor->name, index + 1);
+}
+
+bool hardware_share(const struct hardware_flavor *a, const struct hardware_flavor *b)
+{
+	if (a == b)
+		return hardware_places(a) > 0;
+	for (size_t i = 0; i < a->card_count; i++)
+		for (size_t j = 0; j < b->card_count; j++)
+			if (strcmp(a->cards[i], b->cards[j]) == 0)
+				return true;
+	return false;
 }
 
 int64_t hardware_price(const struct hardware *hardware, const char *name)

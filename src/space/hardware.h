@@ -14,6 +14,10 @@
  * use at most. One with an accelerator that this machine does not have is simulated: it runs on
  * processors, and its title says so.
  *
+ * A counted flavor is also what a run has for itself: one of `count` places, or as many of the
+ * listed cards as its accelerator's quantity. What is taken is waited for (space/place.h). Cards
+ * are named as CDI devices, "vendor.com/gpu=0"; flavors that list the same ones share them.
+ *
  * Threads: any; a catalogue never changes.
  * Wire:    A13.
  */
@@ -23,6 +27,9 @@ enum {
 	HARDWARE_NAME_ROOM = 40,
 	HARDWARE_TITLE_ROOM = 96,
 	HARDWARE_WORD_ROOM = 32,
+	HARDWARE_COUNT_MAX = 1024,
+	HARDWARE_CARDS_MAX = ENGINE_DEVICES_MAX,
+	HARDWARE_PLACE_ROOM = ENGINE_DEVICE_ROOM,
 };
 
 /* What a Space has that asks for nothing; every catalogue has it. */
@@ -43,6 +50,9 @@ struct hardware_flavor {
 	char manufacturer[HARDWARE_WORD_ROOM];
 	int64_t quantity;
 	int64_t vram_bytes; /* of all together */
+	int64_t count;      /* runs at once; 0: any number */
+	size_t card_count;  /* 0: it gives no card */
+	char cards[HARDWARE_CARDS_MAX][HARDWARE_PLACE_ROOM];
 };
 
 struct hardware;
@@ -62,6 +72,16 @@ must_check int hardware_need(const struct hardware *hardware, const char *name,
 
 /* What a run of this flavor may use; of cpu-basic where the flavor is no longer there. */
 struct engine_limits hardware_limits(const struct hardware *hardware, const char *name);
+
+/* Places that its runs share, and how many of them one run needs; both 0 where it is not counted.
+ */
+size_t hardware_places(const struct hardware_flavor *flavor);
+size_t hardware_places_needed(const struct hardware_flavor *flavor);
+/* The name of one of them: a card, or "t4-small#3". */
+void hardware_place(const struct hardware_flavor *flavor, size_t index,
+		    char out[static HARDWARE_PLACE_ROOM]);
+/* Do two flavors share a place? */
+bool hardware_share(const struct hardware_flavor *a, const struct hardware_flavor *b);
 
 /* What a minute of it costs, in micro-USD; nothing where it is no longer there. */
 int64_t hardware_price(const struct hardware *hardware, const char *name);

@@ -230,7 +230,7 @@ static const struct runrow *serving_run(struct life *life, const struct life_vie
 			continue;
 		*fact = life_fact(life->loop, row->key);
 		if (row->ready_ms && row->restart_nonce == space->restart_nonce && *fact &&
-		    (*fact)->run.state == ENGINE_RUNNING)
+		    (*fact)->run.state == ENGINE_RUNNING && !(*fact)->stopping)
 			return row;
 	}
 	return NULL;
@@ -471,8 +471,11 @@ static int look(struct life *life, struct life_view *view, struct err *err)
 	found = space_get(store_read_db(read), life->repo_id, &view->space, err);
 	if (found <= 0)
 		return found;
-	if (runrow_each_open(store_read_db(read), life->repo_id, add_run, view, err) < 0)
+	found = place_waits(store_read_db(read), life->repo_id, err);
+	if (found < 0 ||
+	    runrow_each_open(store_read_db(read), life->repo_id, add_run, view, err) < 0)
 		return -1;
+	view->waits = found > 0;
 	memcpy(life->hex, view->space.hex, sizeof(life->hex));
 	if (strcmp(life->slug, view->space.slug) != 0)
 		life->routed = false; /* by no entry of this name yet */
@@ -522,7 +525,7 @@ static bool step_once(struct life *life, bool *gone)
 	life_route(life, &view);
 	if (*view.space.left_slug)
 		return leave_name(life, &view.space);
-	if (life_stop(life, &view))
+	if (life_stop(life, &view) || life_queue_left(life, &view))
 		return true;
 	if (life_data(life, &view))
 		return false;

@@ -13,6 +13,7 @@
 #include "space/card.h"
 #include "space/crew.h"
 #include "space/loop.h"
+#include "space/place.h"
 #include "space/probe.h"
 #include "space/runrow.h"
 #include "space/space.h"
@@ -30,6 +31,7 @@
  *     life_stop.c    a run must not go on
  *     life_data.c    its storage was given up
  *     life_delete.c  the Space goes
+ *     life_queue.c   the hardware is counted: wait for a place
  *     life_spend.c   the granted hours of its hardware are used up
  *     life_measure.c somebody asks what a run uses
  *
@@ -149,6 +151,7 @@ struct life_view {
 	struct space space;
 	struct runrow runs[LIFE_RUNS_MAX]; /* open ones of its app, oldest first */
 	size_t run_count;
+	bool waits; /* for a place on counted hardware */
 };
 
 /* --- life.c --- */
@@ -173,7 +176,7 @@ const struct runrow *life_target(const struct life_view *view);
 /* Some version answers visitors now. */
 bool life_serves(const struct life *life);
 
-/* Older runs must end before the one of the wish starts: both would have /data. */
+/* Older runs must end before the one of the wish starts: both would have the same card or /data. */
 bool life_yields(const struct life *life, const struct space *space);
 
 struct life_fact *life_fact(struct space_loop *loop, const char *key);
@@ -229,6 +232,21 @@ bool life_data(struct life *life, const struct life_view *view);
 /* The engine's answer; `arg` is the space loop. */
 void life_dropped(void *arg, const char *hex, const struct err *err);
 bool life_delete(struct life *life, const struct life_view *view);
+
+/* May a run of the wish begin, as far as counted hardware is concerned? */
+enum life_turn {
+	LIFE_TURN_FAILED,
+	LIFE_TURN_CHANGED,   /* it is in the queue now: another step must look */
+	LIFE_TURN_NOT_YET,   /* it is woken when its turn may have come */
+	LIFE_TURN_AFTER_OLD, /* once the older runs of the Space have ended */
+	LIFE_TURN_NOW,       /* on these places */
+};
+enum life_turn life_turn(struct life *life, const struct life_view *view, struct places *out,
+			 struct err *err);
+/* Leave the queue where there is nothing to wait for any more. True if that was done. */
+bool life_queue_left(struct life *life, const struct life_view *view);
+/* A place is free, or who waits has changed: all who wait must look. */
+void life_queue_moved(struct space_loop *loop);
 /* For the timer: give back hardware whose granted hours are used up (space/grant.h). */
 void life_spend(void *arg);
 /* Ask the engine; takes the question, and answers it at once where nothing runs. */

@@ -9,6 +9,7 @@
 
 /* The end of one run, as it is written down. */
 struct end {
+	const struct hardware *hardware;
 	const struct space *space;
 	const struct runrow *row;
 	int64_t started_ms; /* as the engine says; the row may lack it. 0: never */
@@ -18,11 +19,13 @@ struct end {
 	bool last;    /* nothing of the Space runs any more */
 	bool served;  /* it answered visitors, and no other run does */
 	bool settles; /* the Space is not started again by itself */
+	bool freed;   /* written: it had places on counted hardware */
 };
 
 static int write_end(void *arg, struct store_db *db, struct err *err)
 {
-	const struct end *end = arg;
+	struct end *end = arg;
+	int freed;
 
 	/* It came and went while no hub looked: what it used counts all the same. */
 	if (end->started_ms && runrow_started(db, end->row, end->started_ms, err) < 0)
@@ -31,7 +34,11 @@ static int write_end(void *arg, struct store_db *db, struct err *err)
 		return -1;
 	if (end->last && space_set_current(db, end->space->repo_id, "", "", err) < 0)
 		return -1;
-	return end->settles ? space_settle(db, end->space, err) : 0;
+	if (end->settles && space_settle(db, end->space, err) < 0)
+		return -1;
+	freed = place_release(db, end->hardware, end->row, err);
+	end->freed = freed > 0;
+	return freed < 0 ? -1 : 0;
 }
 
 /* "16Gi", as people write it in a card; the limit may be no round number. */
@@ -168,7 +175,10 @@ static size_t ready_count(const struct life_view *view)
 static bool end_run(struct life *life, const struct life_view *view, const struct runrow *row,
 		    const struct life_fact *fact)
 {
-	struct end end = {.space = &view->space, .row = row, .last = view->run_count == 1};
+	struct end end = {.hardware = life->loop->config.hardware,
+			  .space = &view->space,
+			  .row = row,
+			  .last = view->run_count == 1};
 	char error[SPACE_ERROR_ROOM];
 	struct err err = ERR_INIT;
 	enum stage_event event;
@@ -190,6 +200,8 @@ static bool end_run(struct life *life, const struct life_view *view, const struc
 	log_info("space.exit", "run=%s status=%d reason=\"%s\"", row->key, end.status, end.reason);
 	if (fact)
 		life_fact_drop(life->loop, row->key);
+	if (end.freed)
+		life_queue_moved(life->loop);
 	if (end.status == ENGINE_DEFERRED)
 		life_rest(life);
 	return true;

@@ -66,11 +66,30 @@ static bool is_listed(const char *const *list, const char *full_name)
 	return false;
 }
 
+/* The cards that the run was given when its row was written; a count is no device. */
+static int read_cards(const struct life *life, const struct runrow *row, struct places *out,
+		      struct err *err)
+{
+	owned(store_read_end) struct store_read *read = NULL;
+
+	if (store_read_begin(life->loop->config.store, &read, err) < 0)
+		return -1;
+	return place_of_run(store_read_db(read), row->id, out, err);
+}
+
+static void add_devices(const struct places *places, struct engine_spec *spec)
+{
+	for (size_t i = 0; i < places->count; i++)
+		if (engine_device_is(places->items[i].name))
+			spec->devices[spec->device_count++] = places->items[i].name;
+}
+
 static int submit(struct life *life, const struct space *space, const struct runrow *row,
 		  struct err *err)
 {
 	struct engine *engine = life->loop->engine;
 	owned(appenv_done) struct appenv env = APPENV_INIT;
+	struct places cards;
 	const char *argv[8];
 	char app[APP_LAYER_ROOM];
 	char log[32];
@@ -88,8 +107,10 @@ static int submit(struct life *life, const struct space *space, const struct run
 		.data_bytes = life_data_bytes(life->loop, space),
 	};
 
-	if (make_env(life, space, &spec.limits, &env, err) < 0)
+	if (make_env(life, space, &spec.limits, &env, err) < 0 ||
+	    read_cards(life, row, &cards, err) < 0)
 		return -1;
+	add_devices(&cards, &spec);
 	spec.env = (const char *const *)env.vars;
 	if (strcmp(space->plan.sdk, streamlit) == 0)
 		spec.secrets_from = env.secrets_from;
@@ -161,13 +182,21 @@ static int64_t settle_ms(const struct life *life, const struct space *space)
 	return left_ms > 0 && left_ms <= most_ms ? left_ms : 0;
 }
 
+/* A run about to begin. */
+struct beginning {
+	struct runrow row;
+	struct places places;
+};
+
 static int write_run(void *arg, struct store_db *db, struct err *err)
 {
-	struct runrow *row = arg;
+	struct beginning *beginning = arg;
+	struct runrow *row = &beginning->row;
 
-	if (space_next_run_log(db, row->repo_id, &row->log, err) < 0)
+	if (space_next_run_log(db, row->repo_id, &row->log, err) < 0 ||
+	    runrow_add(db, row, err) < 0)
 		return -1;
-	return runrow_add(db, row, err);
+	return place_take(db, row, &beginning->places, err);
 }
 
 /* The build is over: its log ends with what was used. */
@@ -214,17 +243,18 @@ static void name_run(const struct space *space, int64_t runs, struct runrow *row
 }
 
 /*
- * Two must never write to one disk: an older version that has it gives up its visitors, and ends.
- * Its end is the next step's cause.
+ * Two can't have the same card, nor write to one disk: an older version gives up its visitors, and
+ * ends. Its end is the next step's cause.
  */
 static bool yield(struct life *life, const struct space *space)
 {
+	enum stage_event event =
+		space->stage == STAGE_RUNNING ? STAGE_EVENT_REWISHED : STAGE_EVENT_BUILT;
 	struct err err = ERR_INIT;
 
 	if (life_yields(life, space))
 		return false;
-	close_build_log(life, space);
-	if (life_move(life, space, STAGE_EVENT_BUILT, "", NULL, NULL, &err) < 0) {
+	if (life_move(life, space, event, "", NULL, NULL, &err) < 0) {
 		log_error("space.start", "space=%s error=%s", space->full_name, err.text);
 		life_rest(life);
 		return false;
@@ -233,15 +263,33 @@ static bool yield(struct life *life, const struct space *space)
 	return true;
 }
 
-bool life_start(struct life *life, const struct life_view *view)
+static bool begin(struct life *life, const struct space *space, int64_t runs,
+		  struct beginning *beginning, struct err *err)
 {
-	const struct space *space = &view->space;
-	struct runrow row = {
+	struct runrow *row = &beginning->row;
+
+	*row = (struct runrow){
 		.kind = ENGINE_APP,
 		.repo_id = space->repo_id,
 		.generation = space->generation,
 		.restart_nonce = space->restart_nonce,
+		.price = hardware_price(life->loop->config.hardware, space->flavor),
 	};
+	name_run(space, runs, row);
+	memcpy(row->commit, space->commit, sizeof(row->commit));
+	memcpy(row->flavor, space->flavor, sizeof(row->flavor));
+	memcpy(row->env_layer, space->plan.env_layer, sizeof(row->env_layer));
+	if (life_move(life, space, STAGE_EVENT_BUILT, "", write_run, beginning, err) < 0)
+		return false;
+	open_run_log(life, space, row->log);
+	return true;
+}
+
+bool life_start(struct life *life, const struct life_view *view)
+{
+	const struct space *space = &view->space;
+	struct beginning beginning;
+	enum life_turn turn = LIFE_TURN_FAILED;
 	struct err err = ERR_INIT;
 	int64_t after_ms = settle_ms(life, space);
 	int64_t runs = 0;
@@ -256,19 +304,15 @@ bool life_start(struct life *life, const struct life_view *view)
 		life_wake(life, after_ms);
 		return false;
 	}
-	if (*space->storage && view->run_count > 0)
-		return yield(life, space);
-	name_run(space, runs, &row);
-	memcpy(row.commit, space->commit, sizeof(row.commit));
-	memcpy(row.flavor, space->flavor, sizeof(row.flavor));
-	row.price = hardware_price(life->loop->config.hardware, row.flavor);
-	memcpy(row.env_layer, space->plan.env_layer, sizeof(row.env_layer));
 	close_build_log(life, space);
-	if (err.kind == ERR_NONE &&
-	    life_move(life, space, STAGE_EVENT_BUILT, "", write_run, &row, &err) == 0) {
-		open_run_log(life, space, row.log);
+	if (err.kind == ERR_NONE)
+		turn = life_turn(life, view, &beginning.places, &err);
+	if (turn == LIFE_TURN_AFTER_OLD)
+		return yield(life, space);
+	if (turn == LIFE_TURN_CHANGED || turn == LIFE_TURN_NOT_YET)
+		return turn == LIFE_TURN_CHANGED;
+	if (turn == LIFE_TURN_NOW && begin(life, space, runs, &beginning, &err))
 		return true;
-	}
 	log_error("space.start", "space=%s error=%s", space->full_name, err.text);
 	life_rest(life);
 	return false;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "space/grant.h"
 #include "space/hardware.h"
+#include "space/place.h"
 #include "space/space.h"
 #include "space/volume.h"
 
@@ -87,22 +88,53 @@ static int64_t next_sleep(const struct space *space, const char *flavor, int64_t
 	return space_sleep_of(flavor, sleep_s);
 }
 
+/* What serves goes on: no run ends, and the stage stays. */
+static int write_later(struct store_db *db, const struct space *space, struct err *err)
+{
+	if (space_write_wish(db, space, STAGE_EVENT_NONE, true, err) < 0)
+		return -1;
+	return place_wait(db, space->repo_id, err) < 0 ? -1 : 1;
+}
+
+/* Hardware that was asked for. */
+struct wanted {
+	const char *flavor;
+	int64_t sleep_s;
+	bool later;
+};
+
+static int set_hardware(struct store_db *db, int64_t repo_id, const struct wanted *wanted,
+			struct err *err)
+{
+	struct space space;
+	int64_t sleep_s;
+	bool serves;
+
+	if (read_process(db, repo_id, "hardware", &space, err) < 0 ||
+	    (wanted->sleep_s != 0 && space_sleep_check(wanted->sleep_s, err) < 0))
+		return -1;
+	sleep_s = next_sleep(&space, wanted->flavor, wanted->sleep_s);
+	if (strcmp(space.flavor, wanted->flavor) == 0)
+		return write_sleep(db, &space, sleep_s, err);
+	snprintf(space.flavor, sizeof(space.flavor), "%s", wanted->flavor);
+	space.sleep_s = sleep_s;
+	if (grant_set_note(db, repo_id, "", err) < 0 || space_serves(db, repo_id, &serves, err) < 0)
+		return -1;
+	if (wanted->later && serves && space.stage == STAGE_RUNNING)
+		return write_later(db, &space, err);
+	return write_restart(db, &space, err);
+}
+
 int wish_hardware(struct store_db *db, int64_t repo_id, const char *flavor, int64_t sleep_s,
 		  struct err *err)
 {
-	struct space space;
+	return set_hardware(db, repo_id, &(struct wanted){flavor, sleep_s, false}, err);
+}
 
-	if (read_process(db, repo_id, "hardware", &space, err) < 0 ||
-	    (sleep_s != 0 && space_sleep_check(sleep_s, err) < 0))
-		return -1;
-	sleep_s = next_sleep(&space, flavor, sleep_s);
-	if (strcmp(space.flavor, flavor) == 0)
-		return write_sleep(db, &space, sleep_s, err);
-	snprintf(space.flavor, sizeof(space.flavor), "%s", flavor);
-	space.sleep_s = sleep_s;
-	if (grant_set_note(db, repo_id, "", err) < 0)
-		return -1;
-	return write_restart(db, &space, err);
+int wish_hardware_later(struct store_db *db, int64_t repo_id, const char *flavor, int64_t sleep_s,
+			struct err *err)
+{
+	return set_hardware(db, repo_id, &(struct wanted){flavor, sleep_s, true}, err);
 }
 
 int wish_sleep(struct store_db *db, int64_t repo_id, int64_t sleep_s, struct err *err)

@@ -28,6 +28,12 @@ must_check int wish_pause(struct store_db *db, int64_t repo_id, struct err *err)
 /* `sleep_s` 0: not said. The flavor is one that there is. */
 must_check int wish_hardware(struct store_db *db, int64_t repo_id, const char *flavor,
 			     int64_t sleep_s, struct err *err);
+/*
+ * The same for hardware that is not to be had now: the Space waits for it (space/place.h), and what
+ * it runs, if that serves, goes on until its turn has come.
+ */
+must_check int wish_hardware_later(struct store_db *db, int64_t repo_id, const char *flavor,
+				   int64_t sleep_s, struct err *err);
 /* Where the flavor has a fixed sleep time, nothing changes. */
 must_check int wish_sleep(struct store_db *db, int64_t repo_id, int64_t sleep_s, struct err *err);
 /* "" gives the storage up with all that is in it. Otherwise it only grows. */

@@ -1,10 +1,17 @@
 """Hardware that is granted, counted, queued for, and given to an app as a device."""
 
 import json
+import os
+import signal
+import subprocess
 import time
 
+import pytest
+
 import apps
-from hub import fetch
+from front import wait_until
+from hub import Hub, fetch
+from test_versions import visitors
 
 # Of use, before which a Space must be up and behind which it loses its hardware.
 GRANTED_S = 8
@@ -72,3 +79,84 @@ def test_granted_hours_run_out(hub):
     assert "used up" in json.loads(rows.splitlines()[0])["detail"]
     assert json.loads(rows.splitlines()[0])["actor"] == "the hub"
     assert ada.call("DELETE", "/api/repos/delete", {"type": "space", "name": "worker"}).status == 200
+
+
+ONE_CARD = """
+- {name: cpu-basic, title: CPU basic, cpu: 1, memory: 2}
+- {name: t4-small, title: T4 small, cpu: 1, memory: 2, count: 1}
+"""
+
+
+@pytest.fixture(scope="module")
+def one():
+    """A hub of its own, whose machine has one of a kind."""
+    hub = Hub()
+    hub.init()
+    (hub.data / "hardware.yaml").write_text(ONE_CARD)
+    try:
+        yield hub.start()
+    finally:
+        hub.remove()
+
+
+def hardware(hub, name, flavor):
+    answer = hub.call("POST", f"/api/spaces/me/{name}/hardware", {"flavor": flavor})
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def current(hub, name):
+    return hub.runtime(name)["hardware"]["current"]
+
+
+def test_one_card_for_two_spaces(one):
+    """Push, restart and secret of the holder, who keeps it; an upgrade that waits, over a killed hub."""
+    for name in ("holder", "waiting"):
+        one.create(name)
+        one.commit(name, apps.plain(name))
+    for name in ("holder", "waiting"):
+        one.wait_stage(name, "RUNNING")
+    hardware(one, "holder", "t4-small")
+    wait_until(lambda: current(one, "holder") == "t4-small", "the holder has it")
+    one.wait_stage("holder", "RUNNING")
+
+    queued = hardware(one, "waiting", "t4-small")
+    assert queued["stage"] == "RUNNING"
+    assert queued["hardware"]["current"] == "cpu-basic"
+    assert queued["hardware"]["queue"]["position"] == 1
+    assert "1 of 1 places of t4-small are taken" in queued["hardware"]["queue"]["reason"]
+
+    crowd = visitors(one.host("holder"))
+    second = one.commit("holder", apps.plain("second"))
+    one.wait_stage("holder", "RUNNING", sha=second)
+    for visitor in crowd:
+        visitor.leave()
+    assert not [visitor.failures for visitor in crowd if visitor.failures]
+    assert all(b"second" in visitor.answers for visitor in crowd)
+    one.call("POST", "/api/spaces/me/holder/restart")
+    one.wait_stage("holder", "RUNNING", sha=second)
+    one.call("POST", "/api/spaces/me/holder/secrets", {"key": "A", "value": "b"})
+    one.wait_stage("holder", "RUNNING", sha=second)
+    assert current(one, "holder") == "t4-small"
+    assert fetch(one.host("waiting")).body == b"waiting"
+
+    pid = int(subprocess.run(["pgrep", "-P", str(one.process.pid), "-f", "@hub"], capture_output=True,
+                             text=True, check=True).stdout.split()[0])
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: one.call("GET", "/api/spaces/me/waiting").status == 200, "the next hub answers")
+    after = one.runtime("waiting")["hardware"]
+    assert (after["current"], after["queue"]["position"]) == ("cpu-basic", 1)
+    assert current(one, "holder") == "t4-small"
+
+    assert one.call("POST", "/api/spaces/me/holder/pause").json["stage"] == "PAUSED"
+    wait_until(lambda: current(one, "waiting") == "t4-small", "its turn has come")
+    one.wait_stage("waiting", "RUNNING")
+    assert "queue" not in one.runtime("waiting")["hardware"]
+    assert fetch(one.host("waiting")).body == b"waiting"
+    # Who comes back is behind: the other one has it now.
+    one.call("POST", "/api/spaces/me/holder/restart")
+    wait_until(lambda: "queue" in one.runtime("holder")["hardware"], "it waits")
+    assert one.runtime("holder")["stage"] == "APP_STARTING"
+    one.call("DELETE", "/api/repos/delete", {"type": "space", "name": "waiting"})
+    one.wait_stage("holder", "RUNNING")
+    assert current(one, "holder") == "t4-small"

@@ -15,6 +15,9 @@ static const struct checkup_question questions[] = {
 	{"SELECT 'Space ' || s.full_name FROM spaces s JOIN repos r ON r.id = s.repo_id"
 	 " WHERE r.hex <> s.hex",
 	 "it names another repository than its own", "bring a backup back"},
+	{"SELECT 'place ' || p.name FROM places p JOIN runs r ON r.id = p.run_id"
+	 " WHERE r.ended_ms IS NOT NULL",
+	 "a run that has ended still has it", "delete its row of the table places"},
 };
 
 static int ask(struct checkup *checkup, struct store_db *db,

@@ -118,6 +118,55 @@ static void names_the_line_of_a_mistake(void **state)
 		       "model is missing");
 }
 
+#define GPU "accelerator: {type: gpu, model: m, manufacturer: x, quantity: 2, vram: 1}"
+#define ONE "- {name: x, title: X, cpu: 1, memory: 1"
+
+static void counts_places_or_cards(void **state)
+{
+	owned(hardware_free) struct hardware *hardware =
+		parse(BASIC ONE
+		      ", count: 3}\n"
+		      "- {name: y, title: Y, cpu: 1, memory: 1, cards: [a.b/gpu=0, a.b/gpu=1, "
+		      "a.b/gpu=u:2], " GPU "}\n"
+		      "- {name: z, title: Z, cpu: 1, memory: 1, cards: [a.b/gpu=3, a.b/gpu=1], " GPU
+		      "}\n");
+	const struct hardware_flavor *x = hardware_find(hardware, "x");
+	const struct hardware_flavor *y = hardware_find(hardware, "y");
+	const struct hardware_flavor *z = hardware_find(hardware, "z");
+	char name[HARDWARE_PLACE_ROOM];
+
+	assert_int_equal(hardware_places(hardware_find(hardware, "cpu-basic")), 0);
+	assert_int_equal(hardware_places_needed(hardware_find(hardware, "cpu-basic")), 0);
+	assert_int_equal(hardware_places(x), 3);
+	assert_int_equal(hardware_places_needed(x), 1);
+	hardware_place(x, 2, name);
+	assert_string_equal(name, "x#3");
+	assert_int_equal(hardware_places(y), 3);
+	assert_int_equal(hardware_places_needed(y), 2);
+	hardware_place(y, 2, name);
+	assert_string_equal(name, "a.b/gpu=u:2");
+	assert_true(hardware_share(y, z));
+	assert_true(hardware_share(x, x));
+	assert_false(hardware_share(x, y));
+}
+
+static void refuses_counts_that_cannot_be(void **state)
+{
+	expect_refused("- {name: cpu-basic, title: b, cpu: 1, memory: 1, count: 1}\n",
+		       "cpu-basic is for all and can't be counted");
+	expect_refused(BASIC ONE ", count: 0}\n", "count must be a number from 1 to 1024");
+	expect_refused(BASIC ONE ", cards: gpu}\n", "line 2: cards must be a list");
+	expect_refused(BASIC ONE ", cards: [gpu0]}\n", "line 2: a card is named as in CDI");
+	expect_refused(BASIC ONE ", cards: [[a.b/c=0]]}\n", "line 2: a card is named as in CDI");
+	expect_refused(BASIC ONE ", cards: [a.b/c=0, a.b/c=0]}\n", "a.b/c=0 stands twice");
+	expect_refused(BASIC ONE ", cards: [a.b/c=0, a.b/c=1]}\n", "line 2: x lists 2 cards");
+	expect_refused(BASIC ONE ", cards: [a.b/c=0], " GPU "}\n", "line 2: x lists 1 cards");
+	expect_refused(BASIC ONE ", count: 1, cards: [a.b/c=0, a.b/c=1], " GPU "}\n",
+		       "x has count and cards, choose one");
+	expect_refused(BASIC ONE ", simulated: true, cards: [a.b/c=0, a.b/c=1], " GPU "}\n",
+		       "x has cards and is simulated");
+}
+
 static void limits_how_long_and_how_many(void **state)
 {
 	owned(free) char *text = mem_alloc(HARDWARE_TEXT_MAX + 2);
@@ -139,6 +188,8 @@ int main(void)
 		cmocka_unit_test(knows_an_old_name_and_names_the_others),
 		cmocka_unit_test(lists_all_that_clients_demand),
 		cmocka_unit_test(names_the_line_of_a_mistake),
+		cmocka_unit_test(counts_places_or_cards),
+		cmocka_unit_test(refuses_counts_that_cannot_be),
 		cmocka_unit_test(limits_how_long_and_how_many),
 	};
 
