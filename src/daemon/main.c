@@ -165,11 +165,13 @@ static int serve(const struct options *options, struct err *err)
 {
 	owned(close) int locked = -1;
 	owned(datadir_done) struct datadir dir = {.fd = -1};
+	struct swap_plan swap; /* the runner's; here it would only fail, again and again */
 
 	/* What our starter had open is nothing to any of our children. */
 	if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
 		return err_sys(err, "close_range");
-	if (machine_claim(options, &locked, err) < 0 ||
+	if (swap_parse(options->settings.sleep_swap, &swap, err) < 0 ||
+	    machine_claim(options, &locked, err) < 0 ||
 	    datadir_open(options->data, &dir, err) < 0 || hardware_file_check(&dir, err) < 0)
 		return -1;
 	return keeper_run(&(struct keeper_config){.dir = &dir,

@@ -53,7 +53,8 @@ int run_role_runner(const struct options *options, struct err *err)
 
 	if (role_hide(err) < 0 || datadir_open(options->data, &dir, err) < 0 ||
 	    role_claim(&dir, ROLE_RUNNER, &claim, err) < 0 ||
-	    run_role_configure(&options->settings, &dir, &setup, err) < 0)
+	    run_role_configure(&options->settings, &dir, &setup, err) < 0 ||
+	    swap_parse(options->settings.sleep_swap, &setup.config.swap, err) < 0)
 		return -1;
 	setup.config.hub_fd = ROLE_FD_RUNNER;
 	setup.config.lifeline_fd = ROLE_FD_LIFELINE;

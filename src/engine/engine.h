@@ -26,12 +26,12 @@ enum { ENGINE_DEVICES_MAX = 16, ENGINE_DEVICE_ROOM = 128 };
 
 enum engine_kind { ENGINE_APP, ENGINE_BUILD };
 
-/* Order matters: a run moves only downwards. */
+/* Order matters: a run moves only downwards, but for one that is resumed. */
 enum engine_state {
 	ENGINE_STARTING, /* accepted; no process yet */
 	ENGINE_RUNNING,  /* its process has been started */
-	ENGINE_FROZEN,
-	ENGINE_ENDED, /* the process is gone; waits for forget() */
+	ENGINE_FROZEN,   /* suspended: it takes no processor, and keeps all that it has */
+	ENGINE_ENDED,    /* the process is gone; waits for forget() */
 };
 
 /* How a run ended that has no exit status of its own. */
@@ -106,6 +106,7 @@ struct engine_run {
 	uint16_t port;
 	int exit_status;    /* ENGINE_ENDED: 128 + signal, or one of the above */
 	bool oom;           /* the memory limit killed something in it */
+	bool paged;         /* ENGINE_FROZEN, and its memory is in the machine's swap space */
 	int64_t started_ms; /* wall clock; 0 until RUNNING */
 	int64_t ended_ms;
 	char reason[256]; /* why it never started, or was lost; else empty */
@@ -126,6 +127,7 @@ struct engine_metrics {
 enum engine_capability {
 	ENGINE_CAN_SUSPEND = 1 << 0,
 	ENGINE_CAN_BUILD = 1 << 1,
+	ENGINE_CAN_PAGE_OUT = 1 << 2,
 };
 
 struct engine;
@@ -140,7 +142,13 @@ struct engine_ops {
 		       void *arg, struct err *err);
 	/* SIGTERM, and SIGKILL after `grace_ms`. A key that is unknown or ended is no error. */
 	int (*stop)(struct engine *engine, const char *key, uint32_t grace_ms, struct err *err);
+	/*
+	 * Sleep. Each is idempotent. A report answers: of the new state, or of the one that stays
+	 * where it can't be done now, as of a run that does not freeze in time, or of one that is
+	 * to be paged out of a machine without swap space. Resuming never waits for a page-out.
+	 */
 	int (*suspend)(struct engine *engine, const char *key, struct err *err);
+	int (*page_out)(struct engine *engine, const char *key, struct err *err); /* frozen ones */
 	int (*resume)(struct engine *engine, const char *key, struct err *err);
 	/* Drop an ended run: observe() does not report it any more. */
 	int (*forget)(struct engine *engine, const char *key, struct err *err);

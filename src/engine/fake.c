@@ -29,6 +29,7 @@ struct fake {
 	struct loop_timer *timer;
 	bool automatic;
 	bool lost;
+	unsigned lacks; /* of enum engine_capability */
 	struct err refusal;
 	struct runs runs;
 	struct engine_run *reports; /* to be delivered by the timer, in order */
@@ -107,6 +108,7 @@ static void deliver(void *arg)
 static void move(struct fake *fake, struct engine_run *run, enum engine_state state)
 {
 	run->state = state;
+	run->paged = false;
 	if (state == ENGINE_RUNNING && run->started_ms == 0) {
 		run->started_ms = clock_wall_ms();
 		run->address = INADDR_LOOPBACK;
@@ -198,7 +200,22 @@ static int change(struct engine *engine, const char *key, enum engine_state from
 
 static int suspend(struct engine *engine, const char *key, struct err *err)
 {
-	return change(engine, key, ENGINE_RUNNING, ENGINE_FROZEN);
+	bool lacks = fake_of(engine)->lacks & ENGINE_CAN_SUSPEND;
+
+	return change(engine, key, ENGINE_RUNNING, lacks ? ENGINE_RUNNING : ENGINE_FROZEN);
+}
+
+static int page_out(struct engine *engine, const char *key, struct err *err)
+{
+	struct fake *fake = fake_of(engine);
+	struct runs_entry *entry = runs_find(&fake->runs, key);
+
+	if (!entry || entry->run.paged)
+		return 0;
+	entry->run.paged =
+		entry->run.state == ENGINE_FROZEN && !(fake->lacks & ENGINE_CAN_PAGE_OUT);
+	report(fake, &entry->run);
+	return 0;
 }
 
 static int resume(struct engine *engine, const char *key, struct err *err)
@@ -259,11 +276,12 @@ static void fake_free(struct engine *engine)
 
 static const struct engine_ops ops = {
 	.name = "fake",
-	.capabilities = ENGINE_CAN_SUSPEND | ENGINE_CAN_BUILD,
+	.capabilities = ENGINE_CAN_SUSPEND | ENGINE_CAN_PAGE_OUT | ENGINE_CAN_BUILD,
 	.submit = submit,
 	.observe = observe,
 	.stop = stop,
 	.suspend = suspend,
+	.page_out = page_out,
 	.resume = resume,
 	.forget = forget,
 	.drop_data = drop_data,
@@ -319,6 +337,11 @@ void engine_fake_refuse(struct engine *engine, const struct err *err)
 void engine_fake_use(struct engine *engine, const struct engine_metrics *metrics)
 {
 	fake_of(engine)->metrics = *metrics;
+}
+
+void engine_fake_lack(struct engine *engine, unsigned capabilities)
+{
+	fake_of(engine)->lacks = capabilities;
 }
 
 void engine_fake_lose(struct engine *engine)

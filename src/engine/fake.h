@@ -28,6 +28,12 @@ must_check int engine_fake_end(struct engine *engine, const char *key, int exit_
 /* The next submit fails with this error. */
 void engine_fake_refuse(struct engine *engine, const struct err *err);
 
+/*
+ * The machine lacks this today (enum engine_capability; 0: nothing): what is asked for by suspend()
+ * or page_out() does not happen, and the report says so.
+ */
+void engine_fake_lack(struct engine *engine, unsigned capabilities);
+
 /* Report a gap, as after a restart of the runner. */
 void engine_fake_lose(struct engine *engine);
 

@@ -103,6 +103,11 @@ static int suspend(struct engine *engine, const char *key, struct err *err)
 	return send_key(engine, REQUEST_SUSPEND, key, err);
 }
 
+static int page_out(struct engine *engine, const char *key, struct err *err)
+{
+	return send_key(engine, REQUEST_PAGE_OUT, key, err);
+}
+
 static int resume(struct engine *engine, const char *key, struct err *err)
 {
 	return send_key(engine, REQUEST_RESUME, key, err);
@@ -369,11 +374,12 @@ static void on_gap(void *arg)
 
 static const struct engine_ops ops = {
 	.name = "local",
-	.capabilities = ENGINE_CAN_SUSPEND | ENGINE_CAN_BUILD,
+	.capabilities = ENGINE_CAN_SUSPEND | ENGINE_CAN_PAGE_OUT | ENGINE_CAN_BUILD,
 	.submit = submit,
 	.observe = observe,
 	.stop = stop,
 	.suspend = suspend,
+	.page_out = page_out,
 	.resume = resume,
 	.forget = forget,
 	.drop_data = drop_data,

@@ -115,6 +115,7 @@ void request_add_run(struct str *message, const struct engine_run *run)
 	request_add_number(message, REQUEST_TAG_PORT, run->port);
 	request_add_number(message, REQUEST_TAG_STATUS, (uint64_t)(int64_t)run->exit_status);
 	request_add_number(message, REQUEST_TAG_OOM, run->oom);
+	request_add_number(message, REQUEST_TAG_PAGED, run->paged);
 	request_add_number(message, REQUEST_TAG_STARTED, (uint64_t)run->started_ms);
 	request_add_number(message, REQUEST_TAG_ENDED, (uint64_t)run->ended_ms);
 	request_add_text(message, REQUEST_TAG_REASON, run->reason);
@@ -388,6 +389,7 @@ int request_get_run(const struct request *request, struct engine_run *out, struc
 	run.port = (uint16_t)port;
 	run.exit_status = (int)(int64_t)request_number(request, REQUEST_TAG_STATUS, 0);
 	run.oom = request_number(request, REQUEST_TAG_OOM, 0) != 0;
+	run.paged = request_number(request, REQUEST_TAG_PAGED, 0) != 0;
 	run.started_ms = (int64_t)request_number(request, REQUEST_TAG_STARTED, 0);
 	run.ended_ms = (int64_t)request_number(request, REQUEST_TAG_ENDED, 0);
 	*out = run;

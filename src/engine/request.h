@@ -47,6 +47,7 @@ enum request_kind {
 	REQUEST_PREPARE,    /* answered when the base system is there */
 	REQUEST_DROP_DATA,  /* space; answered when its disk is gone */
 	REQUEST_MEASURE,    /* key; answered by REQUEST_METRICS or an error's reply */
+	REQUEST_PAGE_OUT,   /* key */
 	/* runner → hub */
 	REQUEST_REPLY = 64, /* error kind and text; kind 0 is success */
 	REQUEST_RUN,        /* a run, in answer to OBSERVE */
@@ -90,6 +91,7 @@ enum request_tag {
 	REQUEST_TAG_RECEIVED,
 	REQUEST_TAG_SENT,
 	REQUEST_TAG_DEVICE, /* list */
+	REQUEST_TAG_PAGED,  /* number: 0 or 1 */
 	REQUEST_TAG_COUNT
 };
 

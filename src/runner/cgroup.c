@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/vfs.h>
 #include <time.h>
 
@@ -19,11 +20,11 @@
 #define ROOT "/sys/fs/cgroup"
 
 enum {
-	FREEZE_TIMEOUT_MS = 5000, /* a busy machine: milliseconds otherwise */
 	REMOVE_TIMEOUT_MS = 2000,
 	KILL_TIMEOUT_MS = 10 * 1000, /* a process in the kernel's hands may take its time */
 	POLL_US = 500,
 	PROCS_MAX_BYTES = 4 * 1024 * 1024,
+	LEFT_BYTES = 16 * 1024 * 1024, /* so little in memory counts as paged out in any case */
 };
 
 static bool is_v2(void)
@@ -95,37 +96,106 @@ struct freezer {
 	const char *file;
 	const char *words[2]; /* to write: go on, stop */
 	const char *state_file;
-	const char *states[2]; /* to be read then */
+	const char *frozen; /* to be read there once all have stopped */
 };
 
 static const struct freezer *freezer(void)
 {
 	static const struct freezer v1 = {
-		"freezer.state", {"THAWED", "FROZEN"}, "freezer.state", {"THAWED", "FROZEN"}};
-	static const struct freezer v2 = {
-		"cgroup.freeze", {"0", "1"}, "cgroup.events", {"frozen 0", "frozen 1"}};
+		"freezer.state", {"THAWED", "FROZEN"}, "freezer.state", "FROZEN"};
+	static const struct freezer v2 = {"cgroup.freeze", {"0", "1"}, "cgroup.events", "frozen 1"};
 
 	return is_v2() ? &v2 : &v1;
 }
 
-int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen, struct err *err)
+int cgroup_freeze(const struct datadir *dir, const char *key, bool *frozen, struct err *err)
 {
 	owned(free) char *folder = main_folder(dir, key);
 	const struct freezer *files = freezer();
-	int64_t until_ms = clock_mono_ms() + FREEZE_TIMEOUT_MS;
 
-	/* Again and again: version 1 forgets those that were just being forked. */
-	do {
-		if (write_text(folder, files->file, files->words[frozen], err) < 0)
-			return -1;
-		if (holds(folder, files->state_file, files->states[frozen]))
-			return 0;
-		pause_a_little();
-	} while (clock_mono_ms() < until_ms);
-	/* A half frozen app would answer nobody. */
-	if (frozen && write_text(folder, files->file, files->words[false], err) < 0)
+	if (write_text(folder, files->file, files->words[true], err) < 0)
 		return -1;
-	return err_set(err, ERR_BUSY, "run %s does not %s", key, frozen ? "freeze" : "thaw");
+	*frozen = holds(folder, files->state_file, files->frozen);
+	return 0;
+}
+
+bool cgroup_is_frozen(const struct datadir *dir, const char *key)
+{
+	owned(free) char *folder = main_folder(dir, key);
+
+	return holds(folder, freezer()->state_file, freezer()->frozen);
+}
+
+int cgroup_thaw(const struct datadir *dir, const char *key, struct err *err)
+{
+	owned(free) char *folder = main_folder(dir, key);
+	struct err ignored = ERR_INIT; /* a kernel without swap: nothing to forbid */
+
+	if (is_v2())
+		(void)!write_text(folder, "memory.swap.max", "0", &ignored);
+	return write_text(folder, freezer()->file, freezer()->words[false], err);
+}
+
+/* What a run has in memory, or -1. */
+static int64_t memory_of(const char *folder)
+{
+	owned(free) char *path =
+		mem_format("%s/%s", folder, is_v2() ? "memory.current" : "memory.usage_in_bytes");
+	owned(str_done) struct str text = str_new(64);
+	struct err err = ERR_INIT; /* gone */
+
+	return file_read(AT_FDCWD, path, &text, &err) < 0 ? -1 : strtoll(text.data, NULL, 10);
+}
+
+static int look_for_swap(struct err *err)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) < 0)
+		return err_sys(err, "sysinfo");
+	if (info.totalswap == 0)
+		return err_set(err, ERR_NOT_FOUND, "the machine has no swap space");
+	if (info.freeswap == 0)
+		return err_set(err, ERR_FULL, "the machine's swap space is full");
+	return 0;
+}
+
+/* One write that may take seconds. Not file_put(): a signal is to end it. */
+static int reclaim(const char *folder, int64_t bytes, struct err *err)
+{
+	owned(free) char *path =
+		mem_format("%s/%s", folder, is_v2() ? "memory.reclaim" : "memory.force_empty");
+	owned(free) char *text = mem_format("%" PRId64, is_v2() ? bytes : 0);
+	owned(close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(err, "this kernel pages out no cgroup");
+	if (write(fd, text, strlen(text)) >= 0)
+		return 0;
+	if (errno == EINTR)
+		return err_set(err, ERR_BUSY, "it was not to be paged out any more");
+	/* Some of what was asked for could not be moved; how much is looked at by the caller. */
+	return errno == EAGAIN || errno == EBUSY ? 0 : err_sys(err, "page out");
+}
+
+int cgroup_page_out(const struct datadir *dir, const char *key, struct err *err)
+{
+	owned(free) char *folder = folder_of(dir, is_v2() ? NULL : "memory", key);
+	int64_t before = memory_of(folder);
+	int64_t left;
+
+	if (before < 0)
+		return err_set(err, ERR_NOT_FOUND, "there is no cgroup");
+	/* Version 2 limits swap by itself, and a run that is awake may have none. */
+	if (look_for_swap(err) < 0 ||
+	    (is_v2() && write_text(folder, "memory.swap.max", "max", err) < 0) ||
+	    reclaim(folder, before, err) < 0)
+		return -1;
+	left = memory_of(folder);
+	if (left > LEFT_BYTES && left > before / 2)
+		return err_set(err, ERR_FULL, "%" PRId64 " of %" PRId64 " bytes stay in memory",
+			       left, before);
+	return 0;
 }
 
 /* Send SIGKILL to all in one cgroup; returns how many there were. */
@@ -175,8 +245,7 @@ static size_t thaw(const char *folder)
 {
 	struct err err = ERR_INIT; /* not frozen, or gone: as good */
 
-	(void)!write_text(folder, is_v2() ? "cgroup.freeze" : "freezer.state",
-			  is_v2() ? "0" : "THAWED", &err);
+	(void)!write_text(folder, freezer()->file, freezer()->words[false], &err);
 	return 0;
 }
 

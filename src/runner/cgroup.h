@@ -22,9 +22,23 @@ bool cgroup_counts_swap(void);
 must_check int cgroup_bound_sockets(const struct datadir *dir, const char *key, uint64_t bytes,
 				    struct err *err);
 
-/* Stop or go on with all processes of a run. Returns when they have. */
-must_check int cgroup_freeze(const struct datadir *dir, const char *key, bool frozen,
+/*
+ * Have all processes of a run stop where they are; `frozen`: all have. Until then ask again:
+ * version 1 forgets those that were just being forked.
+ */
+must_check int cgroup_freeze(const struct datadir *dir, const char *key, bool *frozen,
 			     struct err *err);
+bool cgroup_is_frozen(const struct datadir *dir, const char *key);
+
+/* Let them go on, all or in part frozen; and the run may not gain memory by swapping any more. */
+must_check int cgroup_thaw(const struct datadir *dir, const char *key, struct err *err);
+
+/*
+ * Move the memory of a frozen run to swap space. Takes milliseconds to seconds; a signal to the
+ * thread ends it with ERR_BUSY. Errors: ERR_NOT_FOUND where there is no swap space, ERR_FULL where
+ * it has no room for the most of it.
+ */
+must_check int cgroup_page_out(const struct datadir *dir, const char *key, struct err *err);
 
 /* Kill all processes of a run, or of the instance where `key` is NULL, and wait until they are
  * gone. */

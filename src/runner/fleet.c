@@ -21,6 +21,7 @@
 #include "runner/gauge.h"
 #include "runner/growth.h"
 #include "runner/output.h"
+#include "runner/pager.h"
 #include "runner/record.h"
 #include "runner/slots.h"
 #include "runner/start.h"
@@ -31,6 +32,8 @@
 enum {
 	BOUND_CHECK_MS = 1000,
 	HEAR_CHECK_MS = 10,
+	FREEZE_MS = 5000, /* a busy machine: less than one otherwise */
+	FREEZE_LOOK_MS = 1,
 	LOG_MAX_BYTES = 16 * 1024 * 1024, /* one log; what passes it begins anew */
 };
 
@@ -66,17 +69,20 @@ struct run {
 	bool asked; /* SIGTERM has been sent */
 	uint32_t grace_ms;
 	int64_t kill_at_ms;
+	struct loop_timer *freeze_timer;
+	int64_t freeze_until_ms; /* 0: it is not being frozen */
+	bool paging;
 };
 
 struct fleet {
 	struct fleet_setup setup;
 	struct slots *slots;
 	struct run *first;
+	struct pager *pager;
 	struct loop_timer *bound_timer;
 	char base[ENGINE_NAME_ROOM]; /* "" while there is none */
 };
 
-static void begin_finish(struct run *run, const char *lost_reason);
 static void do_stop(struct run *run);
 
 static struct run *find(struct fleet *fleet, const char *key)
@@ -99,10 +105,21 @@ static void drop_request(struct run *run)
 	str_done(&run->message);
 }
 
+/* Nothing is under way any more that would put it to sleep. */
+static void keep_awake(struct run *run)
+{
+	loop_timer_clear(run->freeze_timer);
+	run->freeze_until_ms = 0;
+	if (run->paging)
+		pager_drop(run->fleet->pager, run->record.run.key);
+	run->paging = false;
+}
+
 static void unwatch(struct run *run)
 {
 	int *fds[] = {&run->conmon_fd, &run->process_fd, &run->log_fd};
 
+	keep_awake(run);
 	loop_fd_remove(take(run->watch));
 	loop_timer_clear(run->kill_timer);
 	for (size_t i = 0; i < 3; i++) {
@@ -116,6 +133,7 @@ static void run_free(struct run *run)
 	unwatch(run);
 	drop_request(run);
 	loop_timer_free(run->kill_timer);
+	loop_timer_free(run->freeze_timer);
 	free(run);
 }
 
@@ -143,6 +161,8 @@ static void stop_step(void *arg)
 		       run->asked || left_ms < HEAR_CHECK_MS ? left_ms : HEAR_CHECK_MS);
 }
 
+static void freeze_step(void *arg);
+
 static struct run *add_run(struct fleet *fleet, const struct record *record)
 {
 	struct run *run = mem_new(struct run);
@@ -152,6 +172,7 @@ static struct run *add_run(struct fleet *fleet, const struct record *record)
 	run->message = str_new_wiping(REQUEST_MAX);
 	run->conmon_fd = run->process_fd = run->log_fd = -1;
 	run->kill_timer = loop_timer_new(fleet->setup.loop, stop_step, run);
+	run->freeze_timer = loop_timer_new(fleet->setup.loop, freeze_step, run);
 	run->next = fleet->first;
 	fleet->first = run;
 	return run;
@@ -361,8 +382,8 @@ static void do_stop(struct run *run)
 	struct err err = ERR_INIT;
 
 	/* A frozen process gets its signals once it is thawed. */
-	if (run->record.run.state == ENGINE_FROZEN &&
-	    cgroup_freeze(dir, run->record.run.key, false, &err) < 0)
+	keep_awake(run);
+	if (cgroup_thaw(dir, run->record.run.key, &err) < 0)
 		log_warn("runner.stop", "run=%s error=%s", run->record.run.key, err.text);
 	run->kill_at_ms = clock_mono_ms() + run->grace_ms;
 	stop_step(run);
@@ -382,18 +403,105 @@ void fleet_stop(struct fleet *fleet, const char *key, uint32_t grace_ms)
 		do_stop(run);
 }
 
-int fleet_freeze(struct fleet *fleet, const char *key, bool frozen, struct err *err)
+/* Written down, then told; but for a wake, for which somebody waits. */
+static void set_sleep(struct run *run, enum engine_state state, bool paged)
 {
-	enum engine_state wanted = frozen ? ENGINE_FROZEN : ENGINE_RUNNING;
+	struct err err = ERR_INIT;
+
+	run->record.run.state = state;
+	run->record.run.paged = paged;
+	if (state == ENGINE_RUNNING)
+		changed(run);
+	if (record_write(run->fleet->setup.config->dir, &run->record, &err) < 0)
+		log_error("runner.record", "run=%s error=%s", run->record.run.key, err.text);
+	if (state != ENGINE_RUNNING)
+		changed(run);
+}
+
+/* One look at whether all have stopped. Half frozen it would answer nobody: then it goes on. */
+static void freeze_step(void *arg)
+{
+	struct run *run = arg;
+	const struct datadir *dir = run->fleet->setup.config->dir;
+	const char *key = run->record.run.key;
+	bool frozen = false;
+	struct err err = ERR_INIT;
+	int result = cgroup_freeze(dir, key, &frozen, &err);
+
+	if (result == 0 && !frozen && clock_mono_ms() < run->freeze_until_ms) {
+		loop_timer_set(run->freeze_timer, FREEZE_LOOK_MS);
+		return;
+	}
+	run->freeze_until_ms = 0;
+	if (!frozen) {
+		log_warn("runner.freeze", "run=%s error=%s", key,
+			 result < 0 ? err.text : "it does not stop");
+		if (cgroup_thaw(dir, key, &err) < 0)
+			log_warn("runner.thaw", "run=%s error=%s", key, err.text);
+	}
+	set_sleep(run, frozen ? ENGINE_FROZEN : ENGINE_RUNNING, false);
+}
+
+void fleet_suspend(struct fleet *fleet, const char *key)
+{
 	struct run *run = find(fleet, key);
 
-	if (!run || run->phase != PHASE_LIVE || run->record.run.state == wanted)
+	if (!run || run->phase != PHASE_LIVE || run->stopping || run->freeze_until_ms ||
+	    run->record.run.state == ENGINE_FROZEN)
+		return;
+	run->freeze_until_ms = clock_mono_ms() + FREEZE_MS;
+	freeze_step(run);
+}
+
+int fleet_resume(struct fleet *fleet, const char *key, struct err *err)
+{
+	struct run *run = find(fleet, key);
+
+	if (!run || run->phase != PHASE_LIVE ||
+	    (run->record.run.state == ENGINE_RUNNING && !run->freeze_until_ms))
 		return 0;
-	if (cgroup_freeze(fleet->setup.config->dir, key, frozen, err) < 0)
+	keep_awake(run);
+	if (cgroup_thaw(fleet->setup.config->dir, key, err) < 0) {
+		changed(run);
 		return -1;
-	run->record.run.state = wanted;
-	changed(run);
-	return record_write(fleet->setup.config->dir, &run->record, err);
+	}
+	set_sleep(run, ENGINE_RUNNING, false);
+	return 0;
+}
+
+/* In the pager's thread. */
+static int page_out(void *arg, const char *key, struct err *err)
+{
+	const struct fleet *fleet = arg;
+
+	return cgroup_page_out(fleet->setup.config->dir, key, err);
+}
+
+static void paged_out(void *arg, const char *key, const struct err *err)
+{
+	struct run *run = find(arg, key);
+
+	if (!run || !run->paging)
+		return;
+	run->paging = false;
+	if (err)
+		log_warn("runner.page-out", "run=%s error=%s", key, err->text);
+	set_sleep(run, ENGINE_FROZEN, !err);
+}
+
+int fleet_page_out(struct fleet *fleet, const char *key, struct err *err)
+{
+	struct run *run = find(fleet, key);
+
+	if (!run || run->phase != PHASE_LIVE || run->paging || run->record.run.paged)
+		return 0;
+	if (run->record.run.state != ENGINE_FROZEN) {
+		changed(run);
+		return err_set(err, ERR_BUSY, "run %s is not frozen", key);
+	}
+	run->paging = true;
+	pager_add(fleet->pager, key);
+	return 0;
 }
 
 int fleet_forget(struct fleet *fleet, const char *key, struct err *err)
@@ -497,6 +605,27 @@ static void bound_runs(void *arg)
 	loop_timer_set(fleet->bound_timer, BOUND_CHECK_MS);
 }
 
+/*
+ * Does it sleep? The machine knows; the record may be from before or after what was cut off. What
+ * was just being frozen is awake again.
+ */
+static void adopt_sleep(struct run *run)
+{
+	const struct datadir *dir = run->fleet->setup.config->dir;
+	struct engine_run *public = &run->record.run;
+	struct err err = ERR_INIT;
+
+	if (cgroup_is_frozen(dir, public->key)) {
+		public->paged &= public->state == ENGINE_FROZEN;
+		public->state = ENGINE_FROZEN;
+		return;
+	}
+	public->state = ENGINE_RUNNING;
+	public->paged = false;
+	if (cgroup_thaw(dir, public->key, &err) < 0)
+		log_warn("runner.thaw", "run=%s error=%s", public->key, err.text);
+}
+
 static void adopt(struct fleet *fleet, const struct record *record)
 {
 	struct run *run = add_run(fleet, record);
@@ -511,6 +640,8 @@ static void adopt(struct fleet *fleet, const struct record *record)
 		begin_finish(run, "the runner was restarted while the run started");
 	else if (go_live(run, &err) < 0)
 		begin_finish(run, "the run was lost while the runner was away");
+	else
+		adopt_sleep(run);
 	log_info("runner.adopt", "run=%s slot=%u live=%d", record->run.key, record->slot,
 		 run->phase == PHASE_LIVE);
 }
@@ -549,6 +680,10 @@ int fleet_new(const struct fleet_setup *setup, struct fleet **out, struct err *e
 
 	fleet->setup = *setup;
 	fleet->slots = slots_new(last_slot(setup->config->dir));
+	if (pager_new(setup->loop,
+		      &(struct pager_work){.page_out = page_out, .done = paged_out, .arg = fleet},
+		      &fleet->pager, err) < 0)
+		return -1;
 	fleet->bound_timer = loop_timer_new(setup->loop, bound_runs, fleet);
 	loop_timer_set(fleet->bound_timer, BOUND_CHECK_MS);
 	if (adopt_all(fleet, err) < 0 || output_sweep(setup->config->dir, err) < 0)
@@ -567,6 +702,7 @@ void fleet_free(struct fleet *fleet)
 		fleet->first = run->next;
 		run_free(run);
 	}
+	pager_free(fleet->pager);
 	loop_timer_free(fleet->bound_timer);
 	slots_free(fleet->slots);
 	free(fleet);

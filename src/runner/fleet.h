@@ -48,7 +48,11 @@ must_check int fleet_submit(struct fleet *fleet, const void *message, size_t len
 
 /* An unknown key is no error for any of these. */
 void fleet_stop(struct fleet *fleet, const char *key, uint32_t grace_ms);
-must_check int fleet_freeze(struct fleet *fleet, const char *key, bool frozen, struct err *err);
+/* The state that comes of it, or stays, is told by `changed`. */
+void fleet_suspend(struct fleet *fleet, const char *key);
+must_check int fleet_resume(struct fleet *fleet, const char *key, struct err *err);
+/* Errors: ERR_BUSY where it is not frozen. */
+must_check int fleet_page_out(struct fleet *fleet, const char *key, struct err *err);
 must_check int fleet_forget(struct fleet *fleet, const char *key, struct err *err);
 
 /* What a run uses. Errors: ERR_NOT_FOUND for one that has no process. */

@@ -56,6 +56,7 @@ int record_write(const struct datadir *dir, const struct record *record, struct 
 		 record->conmon_start);
 	str_addf(&text, "started=%" PRId64 "\nended=%" PRId64 "\nstatus=%d\noom=%d\n",
 		 run->started_ms, run->ended_ms, run->exit_status, run->oom);
+	str_addf(&text, "paged=%d\n", run->paged);
 	add_reason(&text, run->reason);
 	str_add(&text, "complete=1\n");
 	if (str_check(&text, "record", err) < 0)
@@ -121,6 +122,7 @@ int record_read(const struct datadir *dir, const char *key, struct record *out, 
 	run->ended_ms = get_number(text.data, "ended");
 	run->exit_status = (int)get_number(text.data, "status");
 	run->oom = get_number(text.data, "oom") != 0;
+	run->paged = get_number(text.data, "paged") != 0;
 	get_text(text.data, "reason", run->reason, sizeof(run->reason));
 	if (run->state >= ENGINE_RUNNING && run->started_ms)
 		run->address = datadir_address(dir, record.slot);

@@ -205,9 +205,12 @@ static int serve_key(struct runner *runner, const struct request *request, struc
 			   grace_ms > UINT32_MAX ? UINT32_MAX : (uint32_t)grace_ms);
 		return 0;
 	case REQUEST_SUSPEND:
-		return fleet_freeze(runner->fleet, key, true, err);
+		fleet_suspend(runner->fleet, key);
+		return 0;
 	case REQUEST_RESUME:
-		return fleet_freeze(runner->fleet, key, false, err);
+		return fleet_resume(runner->fleet, key, err);
+	case REQUEST_PAGE_OUT:
+		return fleet_page_out(runner->fleet, key, err);
 	case REQUEST_FORGET:
 		return fleet_forget(runner->fleet, key, err);
 	default:
@@ -286,6 +289,15 @@ static void look_for_firewalls(const struct datadir *dir)
 
 	if (firewall_look(dir, warn_firewall, NULL, &err) < 0)
 		log_warn("runner.firewall", "error=%s", err.text);
+}
+
+/* Without it Spaces are frozen and keep their memory: no reason not to start. */
+static void have_swap(const struct runner_config *config)
+{
+	struct err err = ERR_INIT;
+
+	if (swap_up(config->dir, &config->swap, &err) < 0)
+		log_error("runner.swap", "error=%s", err.text);
 }
 
 static void quit(void *arg)
@@ -371,6 +383,7 @@ static int start(struct runner *runner, struct err *err)
 	    link_new(runner->loop, config->hub_fd, &events, &runner->link, err) < 0)
 		return err_in(err, "runner");
 	send_hello(runner);
+	have_swap(config);
 	look_for_firewalls(config->dir);
 	return 0;
 }

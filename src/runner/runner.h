@@ -6,6 +6,7 @@
 #include "base/datadir.h"
 #include "base/err.h"
 #include "base/own.h"
+#include "runner/swap.h"
 
 /*
  * Runner: the hands of the local engine. The only process that mounts, unshares and enters
@@ -34,6 +35,7 @@ struct runner_config {
 	const char *steps_path; /* espace-steps, for builds */
 	uint16_t hub_port;      /* that Spaces may reach on their gateway */
 	enum network_egress egress;
+	struct swap_plan swap;
 	/* Addresses or prefixes that runs may reach in any case; NULL-terminated, or NULL. */
 	const char *const *allow;
 };
@@ -46,7 +48,8 @@ must_check int runner_main(const struct runner_config *config, struct err *err);
 
 /*
  * End everything of this instance that a runner has made: runs, resolver, links, nft table,
- * cgroups, bundles. For when no runner lives any more; works from what it finds on the machine,
- * whatever died before. Needs no hub and no lifeline in `config`. Idempotent, at most some seconds.
+ * cgroups, swap space, bundles. For when no runner lives any more; works from what it finds on the
+ * machine, whatever died before. Needs no hub and no lifeline in `config`. Idempotent, at most some
+ * seconds.
  */
 must_check int runner_stop_all(const struct runner_config *config, struct err *err);

@@ -44,6 +44,7 @@ static void write_end(const struct datadir *dir, struct record *record)
 	struct err err = ERR_INIT;
 
 	record->run.state = ENGINE_ENDED;
+	record->run.paged = false;
 	record->run.ended_ms = clock_wall_ms();
 	if (record_write(dir, record, &err) < 0 || record_strip(dir, record->run.key, &err) < 0)
 		log_error("runner.record", "run=%s error=%s", record->run.key, err.text);

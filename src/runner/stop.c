@@ -84,7 +84,7 @@ int runner_stop_all(const struct runner_config *config, struct err *err)
 			return err_in(err, "stop");
 	resolver_kill(dir);
 	if (network_down(dir, err) < 0 || cgroup_remove(dir, NULL, err) < 0 ||
-	    drop_outputs(dir, err) < 0 || remove_state(dir, err) < 0 ||
+	    swap_down(dir, err) < 0 || drop_outputs(dir, err) < 0 || remove_state(dir, err) < 0 ||
 	    output_sweep(dir, err) < 0 || data_settle(dir, err) < 0)
 		return err_in(err, "stop");
 	log_info("runner.stopped", "instance=%s", dir->instance);

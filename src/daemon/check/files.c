@@ -48,6 +48,7 @@ static const struct rule singles[] = {
 	{"espace.db-wal", WHO_ESPACE, 0600, 0177},
 	{"espace.db-shm", WHO_ESPACE, 0600, 0177},
 	{"secret.key", WHO_ESPACE, 0400, 0377},
+	{"swap", WHO_ROOT, 0600, 0177},
 };
 
 /* Everything below these. The modes of repos/ are closed at its top. */

@@ -28,6 +28,9 @@ struct contract {
 	struct engine_spec
 		app;         /* one that goes on until it is stopped; the key is ours to change */
 	int64_t patience_ms; /* for one change of state */
+	bool has_swap;       /* the machine; without it nothing can be paged out */
+	/* Kill whatever stands between engine and runs, and start it again. */
+	void (*break_off)(void);
 	/* What has been reported, newest last. */
 	struct engine_run *reports;
 	size_t report_count;
@@ -117,6 +120,21 @@ static inline const struct engine_run *contract_last(const char *key)
 	return NULL;
 }
 
+/* The one before the last. */
+static inline const struct engine_run *contract_last_but_one(const char *key)
+{
+	bool is_behind = false;
+
+	for (size_t i = contract.report_count; i-- > 0;) {
+		if (strcmp(contract.reports[i].key, key) != 0)
+			continue;
+		if (is_behind)
+			return &contract.reports[i];
+		is_behind = true;
+	}
+	return NULL;
+}
+
 static inline bool contract_is_running(const char *key)
 {
 	const struct engine_run *run = contract_last(key);
@@ -142,6 +160,48 @@ static inline void contract_freeze(const char *key)
 			fail_msg("%s: does not freeze", key);
 		assert_int_equal(contract.engine->ops->suspend(contract.engine, key, &err), 0);
 	} while (!contract_until(contract_is_frozen, key, CONTRACT_FREEZE_MS));
+}
+
+static inline void contract_resume(const char *key)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(contract.engine->ops->resume(contract.engine, key, &err), 0);
+	contract_wait(contract_is_running, key);
+}
+
+/* There is a report behind the first `contract_seen` ones. */
+static size_t contract_seen;
+
+static inline bool contract_has_news(const char *key)
+{
+	for (size_t i = contract_seen; i < contract.report_count; i++)
+		if (strcmp(contract.reports[i].key, key) == 0)
+			return true;
+	return false;
+}
+
+/* Ask, and wait for the report that answers. */
+static inline const struct engine_run *contract_page_out(const char *key)
+{
+	struct err err = ERR_INIT;
+
+	contract_seen = contract.report_count;
+	assert_int_equal(contract.engine->ops->page_out(contract.engine, key, &err), 0);
+	contract_wait(contract_has_news, key);
+	return contract_last(key);
+}
+
+static inline bool contract_was_lost(const char *unused)
+{
+	return contract.lost > 0;
+}
+
+static inline void contract_break_off(void)
+{
+	contract.lost = 0;
+	contract.break_off();
+	contract_wait(contract_was_lost, "report after a break");
 }
 
 static inline bool contract_has_ended(const char *key)
@@ -198,9 +258,29 @@ static inline size_t contract_observed(const char *key)
 	return count.count;
 }
 
+static inline void contract_copy_one(void *arg, const struct engine_run *run)
+{
+	struct engine_run *wanted = arg;
+
+	if (strcmp(run->key, wanted->key) == 0)
+		*wanted = *run;
+}
+
+/* What observe() says of a run that is there. */
+static inline struct engine_run contract_observe(const char *key)
+{
+	struct engine_run run = {0};
+	struct err err = ERR_INIT;
+
+	snprintf(run.key, sizeof(run.key), "%s", key);
+	assert_int_equal(
+		contract.engine->ops->observe(contract.engine, contract_copy_one, &run, &err), 0);
+	return run;
+}
+
 #define CONTRACT_KEY(n) "0123456789abcdef01234567-" #n
 
-static void a_submitted_run_is_observed_at_once(void **state)
+static inline void a_submitted_run_is_observed_at_once(void **state)
 {
 	contract_submit(CONTRACT_KEY(1));
 	assert_int_equal(contract_observed(CONTRACT_KEY(1)), 1);
@@ -209,7 +289,7 @@ static void a_submitted_run_is_observed_at_once(void **state)
 	contract_forget(CONTRACT_KEY(1));
 }
 
-static void a_key_is_started_once(void **state)
+static inline void a_key_is_started_once(void **state)
 {
 	size_t starts = 0;
 
@@ -226,7 +306,7 @@ static void a_key_is_started_once(void **state)
 	contract_forget(CONTRACT_KEY(2));
 }
 
-static void a_running_run_has_an_address_and_a_start_time(void **state)
+static inline void a_running_run_has_an_address_and_a_start_time(void **state)
 {
 	const struct engine_run *run;
 
@@ -245,7 +325,7 @@ static void a_running_run_has_an_address_and_a_start_time(void **state)
 	contract_forget(CONTRACT_KEY(3));
 }
 
-static void an_ended_run_stays_until_it_is_forgotten(void **state)
+static inline void an_ended_run_stays_until_it_is_forgotten(void **state)
 {
 	contract_submit(CONTRACT_KEY(4));
 	contract_wait(contract_is_running, CONTRACT_KEY(4));
@@ -255,7 +335,7 @@ static void an_ended_run_stays_until_it_is_forgotten(void **state)
 	assert_int_equal(contract_observed(CONTRACT_KEY(4)), 0);
 }
 
-static void a_suspended_run_can_be_resumed(void **state)
+static inline void a_suspended_run_can_be_resumed(void **state)
 {
 	struct engine *engine = contract.engine;
 	struct err err = ERR_INIT;
@@ -270,13 +350,13 @@ static void a_suspended_run_can_be_resumed(void **state)
 	contract_forget(CONTRACT_KEY(5));
 }
 
-static bool contract_is_measured(const char *key)
+static inline bool contract_is_measured(const char *key)
 {
 	return contract.measured > 0;
 }
 
 /* The app of an engine's test uses something of all that is measured. */
-static void a_running_run_can_be_measured(void **state)
+static inline void a_running_run_can_be_measured(void **state)
 {
 	struct engine *engine = contract.engine;
 	struct err err = ERR_INIT;
@@ -300,13 +380,102 @@ static void a_running_run_can_be_measured(void **state)
 	contract_forget(CONTRACT_KEY(7));
 }
 
-static void an_unknown_or_ended_key_is_no_error(void **state)
+static inline void a_frozen_run_can_be_paged_out(void **state)
+{
+	const char *key = CONTRACT_KEY(63);
+	const struct engine_run *run;
+
+	contract_submit(key);
+	contract_wait(contract_is_running, key);
+	contract_freeze(key);
+	assert_false(contract_last(key)->paged);
+	run = contract_page_out(key);
+	assert_int_equal(run->state, ENGINE_FROZEN);
+	assert_true(run->paged == contract.has_swap);
+	contract_resume(key);
+	assert_false(contract_last(key)->paged);
+	contract_freeze(key);
+	assert_false(contract_last(key)->paged);
+	contract_page_out(key);
+	contract_stop(key);
+	assert_false(contract_last(key)->paged);
+	contract_forget(key);
+}
+
+static inline void one_that_is_awake_is_not_paged_out(void **state)
+{
+	const char *key = CONTRACT_KEY(64);
+
+	contract_submit(key);
+	contract_wait(contract_is_running, key);
+	assert_int_equal(contract_page_out(key)->state, ENGINE_RUNNING);
+	assert_false(contract_last(key)->paged);
+	contract_stop(key);
+	contract_forget(key);
+}
+
+/* Asked twice, in any order, it is done once; the last wish holds. */
+static inline void sleep_and_wake_are_idempotent(void **state)
+{
+	struct engine *engine = contract.engine;
+	const char *key = CONTRACT_KEY(65);
+	struct err err = ERR_INIT;
+
+	contract_submit(key);
+	contract_wait(contract_is_running, key);
+	for (int i = 0; i < 3; i++) {
+		contract_freeze(key);
+		assert_int_equal(engine->ops->suspend(engine, key, &err), 0);
+		assert_int_equal(engine->ops->page_out(engine, key, &err), 0);
+		assert_int_equal(engine->ops->page_out(engine, key, &err), 0);
+		assert_int_equal(engine->ops->resume(engine, key, &err), 0);
+		contract_resume(key);
+	}
+	assert_int_equal(engine->ops->suspend(engine, key, &err), 0);
+	assert_int_equal(engine->ops->resume(engine, key, &err), 0);
+	contract_stop(key); /* it comes behind both, and is told behind both */
+	assert_int_equal(contract_last_but_one(key)->state, ENGINE_RUNNING);
+	contract_forget(key);
+}
+
+static inline void sleepers_are_told_after_a_break(void **state)
+{
+	const char *awake = CONTRACT_KEY(60);
+	const char *frozen = CONTRACT_KEY(61);
+	const char *paged = CONTRACT_KEY(62);
+	const char *const keys[] = {awake, frozen, paged};
+
+	for (size_t i = 0; i < 3; i++) {
+		contract_submit(keys[i]);
+		contract_wait(contract_is_running, keys[i]);
+	}
+	contract_freeze(frozen);
+	contract_freeze(paged);
+	contract_page_out(paged);
+	contract_break_off();
+	assert_int_equal(contract_observe(awake).state, ENGINE_RUNNING);
+	assert_int_equal(contract_observe(frozen).state, ENGINE_FROZEN);
+	assert_false(contract_observe(frozen).paged);
+	assert_int_equal(contract_observe(paged).state, ENGINE_FROZEN);
+	assert_true(contract_observe(paged).paged == contract.has_swap);
+	contract_resume(paged);
+	contract_break_off();
+	assert_int_equal(contract_observe(paged).state, ENGINE_RUNNING);
+	for (size_t i = 0; i < 3; i++) {
+		contract_stop(keys[i]);
+		contract_forget(keys[i]);
+	}
+}
+
+static inline void an_unknown_or_ended_key_is_no_error(void **state)
 {
 	struct engine *engine = contract.engine;
 	struct err err = ERR_INIT;
 
 	assert_int_equal(engine->ops->stop(engine, CONTRACT_KEY(99), 0, &err), 0);
 	assert_int_equal(engine->ops->suspend(engine, CONTRACT_KEY(99), &err), 0);
+	assert_int_equal(engine->ops->page_out(engine, CONTRACT_KEY(99), &err), 0);
+	assert_int_equal(engine->ops->resume(engine, CONTRACT_KEY(99), &err), 0);
 	assert_int_equal(engine->ops->forget(engine, CONTRACT_KEY(99), &err), 0);
 	contract_submit(CONTRACT_KEY(6));
 	contract_wait(contract_is_running, CONTRACT_KEY(6));
@@ -333,7 +502,7 @@ static inline void contract_drop(void)
 	contract_wait(contract_drop_answered, "drop");
 }
 
-static void a_disk_that_is_not_there_is_dropped(void **state)
+static inline void a_disk_that_is_not_there_is_dropped(void **state)
 {
 	contract_drop();
 	assert_int_equal(contract.dropped, 1);
@@ -348,5 +517,9 @@ static void a_disk_that_is_not_there_is_dropped(void **state)
 		cmocka_unit_test(an_ended_run_stays_until_it_is_forgotten),      \
 		cmocka_unit_test(a_suspended_run_can_be_resumed),                \
 		cmocka_unit_test(a_running_run_can_be_measured),                 \
+		cmocka_unit_test(a_frozen_run_can_be_paged_out),                 \
+		cmocka_unit_test(one_that_is_awake_is_not_paged_out),            \
+		cmocka_unit_test(sleep_and_wake_are_idempotent),                 \
+		cmocka_unit_test(sleepers_are_told_after_a_break),               \
 		cmocka_unit_test(an_unknown_or_ended_key_is_no_error),           \
 		cmocka_unit_test(a_disk_that_is_not_there_is_dropped)

@@ -7,6 +7,11 @@
 static const char *const argv[] = {"/usr/bin/python3", "app.py", NULL};
 static const char *const env[] = {"A=1", NULL};
 
+static void lose(void)
+{
+	engine_fake_lose(contract.engine);
+}
+
 static int set_up(void **state)
 {
 	struct err err = ERR_INIT;
@@ -17,6 +22,8 @@ static int set_up(void **state)
 		return -1;
 	contract_use(loop, engine);
 	contract.patience_ms = 5000;
+	contract.has_swap = true;
+	contract.break_off = lose;
 	contract.app = (struct engine_spec){.space = "0123456789abcdef01234567",
 					    .log = "run-1.log",
 					    .argv = argv,
@@ -100,15 +107,29 @@ static void a_refusal_is_for_one_submit(void **state)
 	assert_int_equal(contract_observed("a"), 1);
 }
 
-static bool was_lost(const char *unused)
-{
-	return contract.lost > 0;
-}
-
 static void a_gap_is_reported(void **state)
 {
-	engine_fake_lose(contract.engine);
-	contract_wait(was_lost, "gap");
+	contract_break_off();
+	assert_int_equal(contract.lost, 1);
+}
+
+static void what_the_machine_lacks_is_told(void **state)
+{
+	struct err err = ERR_INIT;
+
+	contract_submit("a");
+	assert_int_equal(engine_fake_set(contract.engine, "a", ENGINE_RUNNING, 0, &err), 0);
+	contract_wait(contract_is_running, "a");
+	engine_fake_lack(contract.engine, ENGINE_CAN_SUSPEND);
+	contract_seen = contract.report_count;
+	assert_int_equal(contract.engine->ops->suspend(contract.engine, "a", &err), 0);
+	contract_wait(contract_has_news, "a");
+	assert_int_equal(contract_last("a")->state, ENGINE_RUNNING);
+	engine_fake_lack(contract.engine, ENGINE_CAN_PAGE_OUT);
+	contract_freeze("a");
+	assert_false(contract_page_out("a")->paged);
+	engine_fake_lack(contract.engine, 0);
+	assert_true(contract_page_out("a")->paged);
 }
 
 static void stops_are_counted(void **state)
@@ -134,6 +155,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(submissions_are_copies, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_refusal_is_for_one_submit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_gap_is_reported, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_the_machine_lacks_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stops_are_counted, set_up, tear_down),
 	};
 	const struct CMUnitTest by_contract[] = {CONTRACT_TESTS};

@@ -104,6 +104,7 @@ static void a_run_comes_through_whole(void **state)
 		.port = 7860,
 		.exit_status = -1,
 		.oom = true,
+		.paged = true,
 		.started_ms = 1,
 		.ended_ms = INT64_MAX,
 		.reason = "why",
@@ -122,7 +123,7 @@ static void a_run_comes_through_whole(void **state)
 	assert_int_equal(got.address, run.address);
 	assert_int_equal(got.port, run.port);
 	assert_int_equal(got.exit_status, -1);
-	assert_true(got.oom);
+	assert_true(got.oom && got.paged);
 	assert_true(got.started_ms == 1 && got.ended_ms == INT64_MAX);
 	assert_string_equal(got.reason, "why");
 }

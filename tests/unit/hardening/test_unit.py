@@ -24,8 +24,9 @@ CONTAINERS = [
 ]
 NEVER = {"CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_TIME", "CAP_SYS_BOOT", "CAP_SYSLOG", "CAP_NET_RAW",
          "CAP_MAC_ADMIN", "CAP_MAC_OVERRIDE", "CAP_LINUX_IMMUTABLE", "CAP_IPC_LOCK", "CAP_BPF", "CAP_PERFMON"}
-# As far as one can come without a mount namespace: systemd's scale goes from 0, safe, to 10.
-EXPOSURE_MOST = 7.0
+# As far as one can come without a mount namespace, and with swap space of ours (sleep.swap): systemd's scale goes from 0,
+# safe, to 10.
+EXPOSURE_MOST = 7.1
 
 
 def read_service(text):

@@ -42,6 +42,7 @@ static struct record full_record(void)
 			.port = 7860,
 			.exit_status = -1,
 			.oom = true,
+			.paged = true,
 			.started_ms = 1700000000000,
 			.ended_ms = 1700000000001,
 			.reason = "first line\npid=7"},
@@ -73,7 +74,7 @@ static void what_is_written_is_read(void **state)
 	assert_int_equal(got.run.address, record.run.address);
 	assert_int_equal(got.run.port, record.run.port);
 	assert_int_equal(got.run.exit_status, -1);
-	assert_true(got.run.oom);
+	assert_true(got.run.oom && got.run.paged);
 	assert_true(got.run.started_ms == record.run.started_ms);
 	assert_true(got.run.ended_ms == record.run.ended_ms);
 	assert_int_equal(got.slot, 9);
