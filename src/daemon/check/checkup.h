@@ -132,8 +132,12 @@ int checkup_repositories(struct checkup *checkup, struct err *err);
 int checkup_instance(struct checkup *checkup, struct err *err);
 /* Monitors, cgroups and loop devices, one by one: of which run? */
 int checkup_orphans(struct checkup *checkup, struct err *err);
+/* What runs see at /data. */
+int checkup_mounts(struct checkup *checkup, struct err *err);
 /* Owners and modes. */
 int checkup_files(struct checkup *checkup, struct err *err);
+/* The disks of Spaces that have storage. */
+int checkup_disks(struct checkup *checkup, struct err *err);
 /* layers/: names, owners, the base system, what was never finished. */
 int checkup_layers(struct checkup *checkup, struct err *err);
 /* run/routes: half-written entries, and those of Spaces that are gone. */

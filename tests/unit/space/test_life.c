@@ -449,9 +449,20 @@ static void set_storage(struct hand *hand, const struct repo *repo, const char *
 		space_loop_wake(hand->loop, repo->id);
 }
 
-static void has_one_writer_for_a_disk(void **state)
+/* These tests are not about the time between a change and its restart. */
+static struct hand *unsettled(void **state)
 {
 	struct hand *hand = *state;
+
+	hand_stop(hand);
+	hand->config.settle_ms = 1;
+	hand_start(hand);
+	return hand;
+}
+
+static void has_one_writer_for_a_disk(void **state)
+{
+	struct hand *hand = unsettled(state);
 	struct app old;
 	struct app new;
 	struct repo repo = hand_running(hand, "stored", &old);
@@ -485,7 +496,7 @@ static void has_one_writer_for_a_disk(void **state)
 
 static void keeps_the_old_version_with_a_disk_while_the_new_one_is_built(void **state)
 {
-	struct hand *hand = *state;
+	struct hand *hand = unsettled(state);
 	struct app app;
 	struct repo repo = hand_running(hand, "stored", &app);
 	owned(free) char *card =
@@ -511,7 +522,7 @@ static void keeps_the_old_version_with_a_disk_while_the_new_one_is_built(void **
 
 static void drops_a_disk_before_anything_starts(void **state)
 {
-	struct hand *hand = *state;
+	struct hand *hand = unsettled(state);
 	struct app app;
 	struct repo repo = hand_running(hand, "stored", &app);
 	struct space space;
@@ -541,7 +552,7 @@ static void drops_a_disk_before_anything_starts(void **state)
 
 static void drops_the_disk_of_a_deleted_space(void **state)
 {
-	struct hand *hand = *state;
+	struct hand *hand = unsettled(state);
 	struct app app;
 	struct repo repo = hand_running(hand, "stored", &app);
 
