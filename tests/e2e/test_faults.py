@@ -5,6 +5,7 @@ who calls learns what is wrong, what serves serves on, nothing is half done, and
 """
 
 import contextlib
+import errno
 import http.client
 import os
 import pathlib
@@ -18,6 +19,7 @@ import time
 import pytest
 
 import apps
+import test_guide_storage
 from disk import Disk
 from hub import Hub, fetch
 from test_secrets import process_of
@@ -200,6 +202,26 @@ def test_full_disk_puts_a_start_off(place):
     place.disk.free()
     place.wait_serving("late")
     assert place.hub.runtime("one")["stage"] == "RUNNING"
+
+
+def test_full_disk_is_told_to_who_keeps_data(place):
+    """Writes to /data fail there, and the log says why; what was answered for before is kept."""
+    space = test_guide_storage.Place(place.hub, "one")
+    place.hub.commit("one", test_guide_storage.app())
+    assert space.call("POST", "/storage", {"tier": "small"}).status == 200
+    place.hub.wait_stage("one", "RUNNING", timeout=AGAIN_S)
+    space.note("kept")
+    place.disk.fill()
+    answer = fetch(place.hub.host("one") + "/", "POST", b"x" * (8 << 20), timeout=60)
+    assert (answer.status, answer.json["errno"] in (errno.EIO, errno.ENOSPC, errno.EROFS)) == (507, True), answer.body
+    end = time.monotonic() + AGAIN_S
+    while "the disk of this server is full" not in place.hub.logs("one", "run"):
+        assert time.monotonic() < end, place.hub.logs("one", "run")
+    place.disk.free()
+    boot = space.look()["boot"]
+    assert space.call("POST", "/restart").status == 200
+    assert space.wait_other(boot, timeout=AGAIN_S)["notes"][0] == "kept"
+    space.note("more")
 
 
 def test_full_inode_table(place):

@@ -13,8 +13,8 @@ import time
 
 import pytest
 
-from disk import Disk
 from hub import Hub, fetch
+from test_secrets import process_of
 
 FULL = os.environ.get("ESPACE_TEST_FULL") == "1"
 KILLS = 20 if FULL else 3
@@ -102,6 +102,15 @@ class Place:
     def note(self, text):
         answer = fetch(self.hub.host(self.name) + "/", "POST", text.encode())
         assert answer.status == 200, (answer.status, answer.body)
+
+    @property
+    def record(self):
+        """The runner's record of the run that is alive."""
+        for path in (self.hub.data / "run/bundles").glob(f"{self.call('GET', '').json['_id']}-*/run"):
+            record = dict(line.split("=", 1) for line in path.read_text().splitlines())
+            if record["state"] == "1":
+                return record
+        raise AssertionError(f"{self.name} has no run")
 
     @property
     def image(self):
@@ -213,3 +222,91 @@ def test_a_push_has_one_writer_and_loses_no_visit(hub):
     assert sorted(set(versions)) == list(range(1, version + 1))
     assert place.look()["notes"] == [f"v{i}" for i in range(2, version + 1)]
     place.remove()
+
+
+def victims(place):
+    """By turns: what a run has, then what the hub is made of."""
+    while True:
+        for name in ("pid", "conmon"):
+            yield lambda name=name: int(place.record[name])
+        for role in ("runner", "hub"):
+            yield lambda role=role: process_of(place.hub, role)
+
+
+def test_whatever_is_killed_the_notes_are_kept(hub):
+    """What the app has answered for was on the disk: it is there after each kill, in its order, nothing twice."""
+    place = Place(hub, "killed").make(storageTier="small")
+    address, kept, over = hub.host("killed"), [], threading.Event()
+
+    def write():
+        for number in range(1_000_000):
+            if over.is_set():
+                return
+            try:
+                if fetch(address + "/", "POST", str(number).encode(), timeout=60).status == 200:
+                    kept.append(str(number))
+            except OSError:
+                pass  # not answered: it may be there, or not
+            time.sleep(0.01)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _, victim in zip(range(KILLS), victims(place)):
+            some = len(kept) + 5
+            wait(lambda: len(kept) > some, "the app takes notes again", timeout=90)
+            os.kill(victim(), signal.SIGKILL)
+        some = len(kept) + 5
+        wait(lambda: len(kept) > some, "the app takes notes after the last kill", timeout=90)
+    finally:
+        over.set()
+        writer.join()
+    notes = place.look()["notes"]
+    assert set(kept) <= set(notes) and len(set(notes)) == len(notes)
+    assert [int(note) for note in notes] == sorted(map(int, notes))
+    place.remove()
+
+
+def test_a_damaged_disk_is_an_error_that_says_so(hub):
+    """Not a loop of starts; the storage can be deleted, and then the app runs."""
+    place = Place(hub, "damaged").make(storageTier="small")
+    image = place.image
+    assert place.call("POST", "/pause").status == 200
+    wait(lambda: subprocess.run(["flock", "-n", image, "true"]).returncode == 0, "the image is free")
+    with open(image, "r+b") as disk:
+        disk.seek(1024)
+        disk.write(bytes(1024))  # its superblock
+    assert place.call("POST", "/restart").status == 200
+    hub.wait_stage("damaged", "RUNTIME_ERROR")
+    message = hub.runtime("damaged")["errorMessage"]
+    assert "the disk of /data" in message and "e2fsck" in message and str(hub.data) not in message
+    assert place.call("DELETE", "/storage").status == 200
+    hub.wait_stage("damaged", "RUNNING")
+    assert place.look()["disk"] is None
+    place.remove()
+
+
+if FULL:
+    def test_everything_is_killed_at_once():
+        """A hub of its own, whose environments are built anew: with ESPACE_TEST_FULL only."""
+        hub = Hub().init()
+        try:
+            hub.start()
+            place = Place(hub, "everything").make(storageTier="small")
+            for number in range(KILLS):
+                place.note(str(number))
+                record = place.record
+                for pid in (hub.process.pid, process_of(hub, "runner"), process_of(hub, "hub"), int(record["conmon"]),
+                            int(record["pid"])):
+                    os.kill(pid, signal.SIGKILL)
+                hub.process.wait()
+                hub.process.stdout.close()
+                hub.start()
+                hub.wait_stage("everything", "RUNNING")
+                assert place.look()["notes"] == [str(i) for i in range(number + 1)]
+            assert hub.stop().returncode == 0
+            devices = subprocess.run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE"], capture_output=True,
+                                     text=True, check=True).stdout
+            assert str(hub.data) not in devices
+        finally:
+            hub.remove()
