@@ -37,6 +37,8 @@ static void tell(void *arg, enum space_who who, uint32_t address, uint16_t port)
 	static const enum front_page pages[] = {
 		[SPACE_WHO_BUILDING] = FRONT_PAGE_BUILDING,
 		[SPACE_WHO_STARTING] = FRONT_PAGE_STARTING,
+		[SPACE_WHO_WAKING] = FRONT_PAGE_WAKING,
+		[SPACE_WHO_STOPPED] = FRONT_PAGE_STOPPED,
 		[SPACE_WHO_PAUSED] = FRONT_PAGE_PAUSED,
 		[SPACE_WHO_ERROR] = FRONT_PAGE_ERROR,
 		[SPACE_WHO_UNKNOWN] = FRONT_PAGE_NOT_FOUND,

@@ -173,6 +173,7 @@ static int start_loop(struct hub *hub, struct err *err)
 					  (uint64_t)settings->storage_medium_gib * GIB,
 					  (uint64_t)settings->storage_large_gib * GIB},
 			.closed = (const char *const *)settings->network_closed.items,
+			.sleep = {.stop_ms = settings->sleep_stop_s * 1000},
 			.make_engine = make_engine,
 			.changed = space_changed,
 			.changed_arg = hub,

@@ -30,6 +30,16 @@ static const struct page pages[FRONT_PAGE_COUNT] = {
 			.text = "The app is starting. This page shows it as soon as it is there.",
 			.error = "is starting, try again",
 		},
+	[FRONT_PAGE_WAKING] =
+		{
+			.name = "waking",
+			.status = 503,
+			.retry_s = 1,
+			.title = "Waking up",
+			.text = "The app slept, for nobody had visited it. This page shows it as "
+				"soon as it is there.",
+			.error = "is waking up, try again",
+		},
 	[FRONT_PAGE_BUILDING] =
 		{
 			.name = "building",
@@ -48,6 +58,15 @@ static const struct page pages[FRONT_PAGE_COUNT] = {
 			.text = "The owner has paused this Space. It runs again when the owner "
 				"restarts it.",
 			.error = "is paused by its owner",
+		},
+	[FRONT_PAGE_STOPPED] =
+		{
+			.name = "stopped",
+			.status = 503,
+			.title = "Done",
+			.text = "The app has done its work and ended. It runs again when its owner "
+				"restarts this Space.",
+			.error = "has done its work and ended, its owner can restart it",
 		},
 	[FRONT_PAGE_ERROR] =
 		{

@@ -7,9 +7,11 @@
  * from elsewhere. A client that does not read HTML gets the same as {"error": "..."}.
  */
 enum front_page {
-	FRONT_PAGE_STARTING, /* waking up or starting: reloads by itself */
+	FRONT_PAGE_STARTING, /* reloads by itself */
+	FRONT_PAGE_WAKING,   /* the same, from sleep */
 	FRONT_PAGE_BUILDING, /* reloads by itself too */
 	FRONT_PAGE_PAUSED,
+	FRONT_PAGE_STOPPED,     /* it ended by itself, without an error */
 	FRONT_PAGE_ERROR,       /* did not build, did not start, or crashes */
 	FRONT_PAGE_NOT_FOUND,   /* no Space has this name, or none that the visitor may see */
 	FRONT_PAGE_SIGN_IN,     /* the same, and nobody knows who the visitor is */

@@ -162,7 +162,7 @@ const struct runrow *life_target(const struct life_view *view)
 
 bool life_serves(const struct life *life)
 {
-	return life->address != 0;
+	return life->address != 0 || life->has_sleeper;
 }
 
 bool life_yields(const struct life *life, const struct space *space)
@@ -215,9 +215,13 @@ int life_move(struct life *life, const struct space *space, enum stage_event eve
 	return 0;
 }
 
-/* The run that answers visitors: the newest of those that have answered the probe. */
-static const struct runrow *serving_run(struct life *life, const struct life_view *view,
-					const struct life_fact **fact)
+bool life_is_over(const struct space *space, const struct runrow *row)
+{
+	return row->slept_ms && space->settled == row->generation;
+}
+
+const struct runrow *life_serving(struct life *life, const struct life_view *view,
+				  const struct life_fact **fact)
 {
 	const struct space *space = &view->space;
 
@@ -230,7 +234,8 @@ static const struct runrow *serving_run(struct life *life, const struct life_vie
 			continue;
 		*fact = life_fact(life->loop, row->key);
 		if (row->ready_ms && row->restart_nonce == space->restart_nonce && *fact &&
-		    (*fact)->run.state == ENGINE_RUNNING && !(*fact)->stopping)
+		    ((*fact)->run.state == ENGINE_RUNNING || (*fact)->run.state == ENGINE_FROZEN) &&
+		    !(*fact)->stopping && !life_is_over(space, row))
 			return row;
 	}
 	return NULL;
@@ -249,9 +254,9 @@ static enum space_who who_of(const struct space *space)
 	case STAGE_RUNNING: /* its process has gone this moment, and comes back */
 		return SPACE_WHO_STARTING;
 	case STAGE_PAUSED:
-	case STAGE_STOPPED:
-	case STAGE_SLEEPING:
 		return SPACE_WHO_PAUSED;
+	case STAGE_STOPPED:
+		return SPACE_WHO_STOPPED;
 	default:
 		return SPACE_WHO_ERROR;
 	}
@@ -349,7 +354,10 @@ static bool handed_over(struct life *life, const struct space *space)
 	return false;
 }
 
-/* The entry in the table: an address, or 0 for "ask". */
+/*
+ * The entry in the table: an address, or 0 for "ask". While a Space sleeps that is DRAIN: a worker
+ * that comes late with an answer from before then asks again (route/layout.h).
+ */
 static void write_route(struct life *life, const struct space *space, uint32_t address,
 			uint16_t port)
 {
@@ -360,10 +368,34 @@ static void write_route(struct life *life, const struct space *space, uint32_t a
 	life->port = port;
 	life->is_private = space->is_private;
 	life->routed = route_set(life->loop->config.route, space->slug,
-				 address ? ROUTE_RUNNING : ROUTE_ASK, access_of(space), address,
-				 port, &err) == 0;
+				 address        ? ROUTE_RUNNING
+				 : life->asleep ? ROUTE_DRAIN
+						: ROUTE_ASK,
+				 access_of(space), address, port, &err) == 0;
 	if (!life->routed)
 		log_error("space.route", "space=%s error=%s", space->full_name, err.text);
+}
+
+/* Who is said to be asked now, and whether a visit wakes it. */
+static void judge_sleep(struct life *life, const struct space *space, const struct runrow *row,
+			const struct life_fact *fact)
+{
+	life->has_sleeper =
+		row && (row->slept_ms || fact->run.state == ENGINE_FROZEN || life->falls_ms);
+	life->asleep = row ? life->has_sleeper : space->stage == STAGE_SLEEPING;
+	if (!life->asleep && !stage_is_passing(space->stage))
+		life->visited_ms = 0;
+}
+
+static enum space_who who_now(const struct life *life, const struct space *space)
+{
+	enum space_who who = who_of(space);
+
+	if (life->address)
+		return SPACE_WHO_ADDRESS;
+	if (life->asleep || (life->visited_ms && who == SPACE_WHO_STARTING))
+		return SPACE_WHO_WAKING;
+	return who;
 }
 
 void life_route(struct life *life, const struct life_view *view)
@@ -371,16 +403,21 @@ void life_route(struct life *life, const struct life_view *view)
 	bool first = !life->routed;
 	const struct space *space = &view->space;
 	const struct life_fact *fact = NULL;
-	const struct runrow *row = serving_run(life, view, &fact);
-	uint32_t address = row ? fact->run.address : 0;
-	uint16_t port = row ? fact->run.port : 0;
-	bool moves = life->address != address || life->port != port;
+	const struct runrow *row = life_serving(life, view, &fact);
+	bool was_asleep = life->asleep;
+	uint32_t address;
+	uint16_t port;
+	bool moves;
 
 	if (space->deleting) {
 		if (!life->routed || life->who != SPACE_WHO_UNKNOWN || life->address)
 			drop_route(life, space);
 		return;
 	}
+	judge_sleep(life, space, row, fact);
+	address = row && !life->asleep ? fact->run.address : 0;
+	port = row && !life->asleep ? fact->run.port : 0;
+	moves = life->address != address || life->port != port || life->asleep != was_asleep;
 	if (moves && life->routed && life->address && (address || life_yields(life, space)) &&
 	    life->is_private == space->is_private && !handed_over(life, space)) {
 		life->who = SPACE_WHO_STARTING; /* questions are kept until then */
@@ -390,7 +427,7 @@ void life_route(struct life *life, const struct life_view *view)
 		life->yielded_ms = clock_mono_ms();
 	if (moves || !life->routed || life->handover_ms || life->is_private != space->is_private)
 		write_route(life, space, address, port);
-	life->who = row ? SPACE_WHO_ADDRESS : who_of(space);
+	life->who = who_now(life, space);
 	/* The last Space to be read decides for all names that nobody has. */
 	life_answer(life->loop, first ? NULL : life->slug);
 }
@@ -406,17 +443,32 @@ static bool has_unread(const struct space_loop *loop)
 
 static bool is_on_its_way(const struct life *life)
 {
-	return life->who == SPACE_WHO_BUILDING || life->who == SPACE_WHO_STARTING;
+	return life->who == SPACE_WHO_BUILDING || life->who == SPACE_WHO_STARTING ||
+	       life->who == SPACE_WHO_WAKING;
+}
+
+int64_t life_waited_ms(const struct life *life)
+{
+	return life->visited_ms ? clock_mono_ms() - life->visited_ms + 1 : 0;
+}
+
+/* Whoever asks for a Space that sleeps wakes it, also one who gets a page meanwhile. */
+static void visit(struct life *life)
+{
+	if (!life->asleep)
+		return;
+	if (!life->visited_ms)
+		life->visited_ms = clock_mono_ms();
+	life_wake(life, 0);
 }
 
 /*
  * Can this question be answered now? Then *life is whose it is, or NULL. A hand-over is so short
- * that everybody waits for its end.
+ * that everybody waits for its end, and so is the wake of a run that is there.
  */
-static bool can_answer(const struct space_loop *loop, const struct life_ask *ask,
-		       const struct life **out)
+static bool can_answer(struct space_loop *loop, const struct life_ask *ask, const struct life **out)
 {
-	const struct life *life = loop->lives;
+	struct life *life = loop->lives;
 
 	if (!loop->observed)
 		return false;
@@ -429,7 +481,8 @@ static bool can_answer(const struct space_loop *loop, const struct life_ask *ask
 		*out = NULL; /* it became private after the visitor was let pass */
 		return true;
 	}
-	return !is_on_its_way(life) || (!ask->waits && !life->handover_ms);
+	visit(life);
+	return !is_on_its_way(life) || (!ask->waits && !life->handover_ms && !life->has_sleeper);
 }
 
 void life_answer(struct space_loop *loop, const char *slug)
@@ -525,6 +578,8 @@ static bool step_once(struct life *life, bool *gone)
 	life_route(life, &view);
 	if (*view.space.left_slug)
 		return leave_name(life, &view.space);
+	if (life_sleep(life, &view))
+		return true;
 	if (life_stop(life, &view) || life_queue_left(life, &view))
 		return true;
 	if (life_data(life, &view))

@@ -12,6 +12,7 @@
 #include "repo/git.h"
 #include "space/card.h"
 #include "space/crew.h"
+#include "space/idle.h"
 #include "space/loop.h"
 #include "space/place.h"
 #include "space/probe.h"
@@ -27,6 +28,7 @@
  *     life_build.c   the environment is missing: make it, or wait for who makes it
  *     life_start.c   all layers are there: start the app
  *     life_ready.c   its process runs: probe it, then route visitors to it
+ *     life_sleep.c   nobody visits it: it sleeps until somebody does
  *     life_exit.c    a run has ended
  *     life_stop.c    a run must not go on
  *     life_data.c    its storage was given up
@@ -118,6 +120,12 @@ struct life {
 	int64_t yields_to;   /* generation that older runs end for before its own starts; 0: none */
 	int64_t yielded_ms;  /* since when nobody is sent to them */
 	int64_t drops;      /* the engine removes the disk of that many data_drops; 0: it doesn't */
+	bool asleep;        /* visitors ask, and wake it: the table says DRAIN */
+	bool has_sleeper;   /* … a run that goes on at once */
+	int64_t visited_ms; /* since when somebody waits for it to wake; 0: nobody does */
+	int64_t falls_ms;   /* when the engine was asked to suspend it; 0: it was not */
+	int64_t thaws_ms;   /* when the engine was last asked to resume it */
+	struct idle idle;
 	char prepares[48];  /* environment whose build the crew prepares for it */
 	char waits_for[48]; /* environment that another Space builds; its log says so once */
 	struct probe *probe;
@@ -199,6 +207,14 @@ char *life_log_path(const struct space_loop *loop, const char *hex, const char *
 void life_logs(const struct space_loop *loop, const char *hex, const char *kind, int64_t newest);
 bool life_has_layer(const struct space_loop *loop, const char *name);
 
+/* The run that answers visitors, or would if it did not sleep: the newest that has answered the
+ * probe. */
+const struct runrow *life_serving(struct life *life, const struct life_view *view,
+				  const struct life_fact **fact);
+/* A run that sleeps and is to end: a visit starts another one. */
+bool life_is_over(const struct space *space, const struct runrow *row);
+/* How long somebody has waited for it to wake, 1 at least; 0: nobody has. */
+int64_t life_waited_ms(const struct life *life);
 /* Route visitors to the version that serves, or to the hub; answer who waits. */
 void life_route(struct life *life, const struct life_view *view);
 /* Answer the questions about one name, or about all where it is NULL, as far as can be said. */
@@ -223,6 +239,7 @@ bool life_start(struct life *life, const struct life_view *view);
 must_check int life_submit(struct life *life, const struct life_view *view,
 			   const struct runrow *row, struct err *err);
 bool life_ready(struct life *life, const struct life_view *view, const struct runrow *row);
+bool life_sleep(struct life *life, const struct life_view *view);
 bool life_exit(struct life *life, const struct life_view *view);
 bool life_stop(struct life *life, const struct life_view *view);
 /* Of the disk that the wish asks for; 0 for none. */

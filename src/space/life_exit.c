@@ -34,6 +34,10 @@ static int write_end(void *arg, struct store_db *db, struct err *err)
 		return -1;
 	if (end->last && space_set_current(db, end->space->repo_id, "", "", err) < 0)
 		return -1;
+	/* Asleep it was and stays, without a process from now on. */
+	if (end->row->slept_ms &&
+	    space_set_depth(db, end->space->repo_id, idle_depth_name(IDLE_STOPPED), err) < 0)
+		return -1;
 	if (end->settles && space_settle(db, end->space, err) < 0)
 		return -1;
 	freed = place_release(db, end->hardware, end->row, err);
@@ -68,7 +72,9 @@ static void describe(const struct life *life, const struct life_fact *fact, stru
 	end->at_ms = fact->run.ended_ms;
 	size_text(hardware_limits(life->loop->config.hardware, end->row->flavor).memory_bytes, size,
 		  sizeof(size));
-	if (fact->run.oom)
+	if (end->row->slept_ms)
+		snprintf(end->reason, sizeof(end->reason), "stopped while it slept");
+	else if (fact->run.oom)
 		snprintf(end->reason, sizeof(end->reason),
 			 "out of memory: the limit of %s was reached", size);
 	else if (fact->run.exit_status < 0)
@@ -127,6 +133,10 @@ static enum stage_event judge(struct life *life, struct end *end,
 	*error = '\0';
 	if (!is_current(end->space, end->row))
 		return end->served ? STAGE_EVENT_OLD_GONE : STAGE_EVENT_NONE;
+	if (end->row->slept_ms) { /* a visit starts it */
+		end->settles = true;
+		return STAGE_EVENT_NONE;
+	}
 	if (innocent)
 		return STAGE_EVENT_CRASHED; /* the machine's fault: simply again */
 	if (end->row->ready_ms && crashes(life, end) < LIFE_CRASHES_MAX)

@@ -10,6 +10,7 @@ struct progress {
 	const struct space *space;
 	const struct runrow *row;
 	int64_t at_ms;
+	int64_t wake_ms; /* so long somebody has waited for a Space that slept; 0: nobody has */
 };
 
 static int write_started(void *arg, struct store_db *db, struct err *err)
@@ -31,6 +32,10 @@ static int write_ready(void *arg, struct store_db *db, struct err *err)
 	const struct progress *progress = arg;
 
 	if (runrow_ready(db, progress->row, progress->at_ms, err) < 0)
+		return -1;
+	if (space_set_depth(db, progress->space->repo_id, idle_depth_name(IDLE_AWAKE), err) < 0 ||
+	    (progress->wake_ms &&
+	     space_set_wake(db, progress->space->repo_id, progress->wake_ms, err) < 0))
 		return -1;
 	return space_set_current(db, progress->space->repo_id, progress->row->flavor,
 				 progress->row->commit, err);
@@ -70,7 +75,7 @@ static void on_answer(void *arg)
 	struct space space;
 	struct runrow row;
 	struct err err = ERR_INIT;
-	struct progress progress = {life, &space, &row, clock_wall_ms()};
+	struct progress progress = {life, &space, &row, clock_wall_ms(), life_waited_ms(life)};
 	int found = look(life, &space, &row, &err);
 
 	probe_free(take(life->probe));
@@ -101,7 +106,7 @@ static bool time_out(struct life *life, const struct life_view *view, const stru
 	owned(free) char *error = mem_format("no HTTP answer on port %u within %lld minutes",
 					     (unsigned)view->space.plan.app_port,
 					     (long long)(view->space.plan.startup_s / 60));
-	struct progress progress = {life, &view->space, row, 0};
+	struct progress progress = {.life = life, .space = &view->space, .row = row};
 	struct err err = ERR_INIT;
 
 	probe_free(take(life->probe));

@@ -49,7 +49,8 @@ static bool must_stop(struct life *life, const struct life_fact *fact, const str
 	const struct runrow *row = &view->runs[index];
 	int64_t since_ms = superseded_ms(view, index);
 
-	if (space->paused || space->deleting || row->restart_nonce != space->restart_nonce)
+	if (space->paused || space->deleting || row->restart_nonce != space->restart_nonce ||
+	    life_is_over(space, row))
 		return true;
 	if (life_yields(life, space) && row->generation != space->generation)
 		return is_left(life, fact);

@@ -23,6 +23,11 @@
  */
 struct space_loop;
 
+/* How Spaces sleep: what the operator has set. */
+struct space_sleep {
+	int64_t stop_ms; /* so long asleep, they are stopped; 0: never */
+};
+
 struct space_loop_config {
 	struct store *store;
 	struct route *route; /* the loop is its only user */
@@ -44,6 +49,7 @@ struct space_loop_config {
 	/* A Space may have another stage than before; its row says so. May be NULL. */
 	void (*changed)(void *arg, int64_t repo_id);
 	void *changed_arg;
+	struct space_sleep sleep;
 	int64_t backoff_ms; /* wait before the first restart after a crash; 0: a second */
 	int64_t settle_ms;  /* wait for more changes before a restart; 0: WISH_SETTLE_MS */
 	int64_t retry_ms;   /* wait before something is tried again; 0: a second */
@@ -65,7 +71,9 @@ enum space_who {
 	SPACE_WHO_ADDRESS, /* it is up, there */
 	SPACE_WHO_BUILDING,
 	SPACE_WHO_STARTING,
-	SPACE_WHO_PAUSED,  /* or stopped: a person must restart it */
+	SPACE_WHO_WAKING,  /* it sleeps, or starts after that: the question wakes it */
+	SPACE_WHO_PAUSED,  /* a person must restart it */
+	SPACE_WHO_STOPPED, /* the same, for it has done its work */
 	SPACE_WHO_ERROR,   /* it failed, or has no app yet */
 	SPACE_WHO_UNKNOWN, /* no such Space, or none for this visitor */
 };
@@ -77,9 +85,10 @@ struct space_ask {
 };
 
 /*
- * Who serves this host name? `answer` is called exactly once, in the loop's thread: at once, or for
- * one that waits, if the Space is on its way, when it is up or has failed. To those, BUILDING and
- * STARTING are said only when the loop stops meanwhile. Threads: any.
+ * Who serves this host name? A Space that sleeps is woken. `answer` is called exactly once, in the
+ * loop's thread: at once, or for one that waits, if the Space is on its way, when it is up or has
+ * failed. To those, BUILDING, WAKING and STARTING are said only when the loop stops meanwhile. For
+ * a process that sleeps all wait: that is no longer than a look. Threads: any.
  */
 void space_loop_who(struct space_loop *loop, const struct space_ask *asked,
 		    void (*answer)(void *arg, enum space_who who, uint32_t address, uint16_t port),

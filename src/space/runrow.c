@@ -7,7 +7,7 @@
 
 #define COLUMNS                                                                                  \
 	"id, key, kind, repo_id, generation, restart_nonce, \"commit\", flavor, env_layer, log," \
-	" created_ms, started_ms, ready_ms, ended_ms, price"
+	" created_ms, started_ms, ready_ms, ended_ms, price, slept_ms"
 
 static void bind_time(struct store_query *query, int64_t at_ms)
 {
@@ -28,6 +28,7 @@ static void read_row(struct store_query *query, struct runrow *out)
 		.ready_ms = store_int(query, 12),
 		.ended_ms = store_int(query, 13),
 		.price = store_int(query, 14),
+		.slept_ms = store_int(query, 15),
 	};
 	store_copy(query, 1, out->key, sizeof(out->key));
 	store_copy(query, 6, out->commit, sizeof(out->commit));
@@ -128,6 +129,30 @@ int runrow_ready(struct store_db *db, const struct runrow *row, int64_t at_ms, s
 		       : 0;
 }
 
+int runrow_slept(struct store_db *db, const struct runrow *row, struct err *err)
+{
+	struct ledger_moment now = ledger_moment(0);
+
+	if (mark(db,
+		 "UPDATE runs SET slept_ms = ? WHERE id = ? AND slept_ms IS NULL"
+		 " AND ended_ms IS NULL",
+		 row, now.wall_ms, err) < 0)
+		return -1;
+	return ledger_end(db, row->key, &now, err);
+}
+
+int runrow_woken(struct store_db *db, const struct runrow *row, struct err *err)
+{
+	owned(store_query_end) struct store_query *query = store_query(
+		db, "UPDATE runs SET slept_ms = NULL WHERE id = ? AND ended_ms IS NULL");
+	struct ledger_moment now = ledger_moment(0);
+
+	store_bind_int(query, row->id);
+	if (store_step(query, err) < 0)
+		return err_in(err, "run %s", row->key);
+	return ledger_begin(db, row->key, &now, err);
+}
+
 /* Nobody has reported the end: it is counted until it was last seen. */
 static int lost_at(struct store_db *db, const struct runrow *row, struct ledger_moment *at,
 		   int64_t *at_ms, struct err *err)
@@ -166,8 +191,8 @@ int runrow_history(struct store_db *db, int64_t repo_id, int64_t generation, int
 {
 	owned(store_query_end) struct store_query *query = store_query(
 		db, "SELECT count(*), count(*) FILTER (WHERE ended_ms >= ?1 AND reason <> ?2"
-		    " AND exit_status <> ?5), max(ended_ms) FILTER (WHERE reason <> ?2"
-		    " AND exit_status <> ?5)"
+		    " AND exit_status <> ?5 AND slept_ms IS NULL), max(ended_ms) FILTER"
+		    " (WHERE reason <> ?2 AND exit_status <> ?5 AND slept_ms IS NULL)"
 		    " FROM runs WHERE repo_id = ?3 AND generation = ?4 AND kind = 'app'");
 	int row;
 

@@ -30,6 +30,7 @@ struct runrow {
 	int64_t created_ms;
 	int64_t started_ms;
 	int64_t ready_ms;
+	int64_t slept_ms; /* it sleeps since then; what ends a sleep sets it to 0 */
 	int64_t ended_ms;
 };
 
@@ -51,11 +52,16 @@ must_check int runrow_started(struct store_db *db, const struct runrow *row, int
 			      struct err *err);
 must_check int runrow_ready(struct store_db *db, const struct runrow *row, int64_t at_ms,
 			    struct err *err);
+/* It falls asleep, and is not counted until it wakes. For one that sleeps, or is awake, nothing
+ * changes. */
+must_check int runrow_slept(struct store_db *db, const struct runrow *row, struct err *err);
+must_check int runrow_woken(struct store_db *db, const struct runrow *row, struct err *err);
 /* Where the reason is RUNROW_LOST, the end is when it was last seen, and `at_ms` doesn't count. */
 must_check int runrow_ended(struct store_db *db, const struct runrow *row, int64_t at_ms,
 			    int exit_status, const char *reason, struct err *err);
 
-/* How a generation of a Space's app has fared: runs so far, and crashes since a time. */
+/* How a generation of a Space's app has fared: runs so far, and crashes since a time. An end in
+ * sleep is none. */
 struct runrow_history {
 	int64_t runs;
 	int64_t crashes;

@@ -28,7 +28,7 @@ enum {
 	" built_commit, built_factory, env_layer, env_cache, app_file, app_port, app_title,"     \
 	" startup_s, env_own, app_sdk, settles_ms, app_closed,"                                  \
 	" (SELECT l.slug FROM left_slugs l WHERE l.repo_id = spaces.repo_id LIMIT 1),"           \
-	" data_drops, data_dropped, data_bytes"
+	" data_drops, data_dropped, data_bytes, depth, wake_ms"
 
 int space_sleep_check(int64_t seconds, struct err *err)
 {
@@ -281,6 +281,8 @@ static int read_space(struct store_query *query, struct space *out, struct err *
 	out->data_drops = store_int(query, 37);
 	out->data_dropped = store_int(query, 38);
 	out->data_bytes = (uint64_t)store_int(query, 39);
+	store_copy(query, 40, out->depth, sizeof(out->depth));
+	out->wake_ms = store_int(query, 41);
 	return 1;
 }
 
@@ -318,10 +320,11 @@ int space_need(struct store_db *db, int64_t repo_id, struct space *out, struct e
 int space_serves(struct store_db *db, int64_t repo_id, bool *out, struct err *err)
 {
 	owned(store_query_end) struct store_query *query = store_query(
-		db,
-		"SELECT 1 FROM runs JOIN spaces USING (repo_id) WHERE repo_id = ?"
-		" AND kind = 'app' AND ready_ms IS NOT NULL AND ended_ms IS NULL"
-		" AND runs.restart_nonce = spaces.restart_nonce AND NOT paused AND NOT deleting");
+		db, "SELECT 1 FROM runs JOIN spaces USING (repo_id) WHERE repo_id = ?"
+		    " AND kind = 'app' AND ready_ms IS NOT NULL AND ended_ms IS NULL"
+		    " AND runs.restart_nonce = spaces.restart_nonce AND NOT paused AND NOT deleting"
+		    /* it sleeps, and is being stopped */
+		    " AND NOT (slept_ms IS NOT NULL AND settled = runs.generation)");
 	int row;
 
 	store_bind_int(query, repo_id);
@@ -599,6 +602,39 @@ int space_set_dropped(struct store_db *db, int64_t repo_id, int64_t drops, struc
 	return update(query, "data", err);
 }
 
+int space_set_depth(struct store_db *db, int64_t repo_id, const char *depth, struct err *err)
+{
+	owned(store_query_end) struct store_query *query =
+		store_query(db, "UPDATE spaces SET depth = ? WHERE repo_id = ?");
+
+	store_bind_text(query, depth);
+	store_bind_int(query, repo_id);
+	return update(query, "depth", err);
+}
+
+int space_set_wake(struct store_db *db, int64_t repo_id, int64_t wake_ms, struct err *err)
+{
+	owned(store_query_end) struct store_query *query =
+		store_query(db, "UPDATE spaces SET wake_ms = ? WHERE repo_id = ?");
+
+	store_bind_int(query, wake_ms);
+	store_bind_int(query, repo_id);
+	return update(query, "wake", err);
+}
+
+int space_rise(struct store_db *db, int64_t repo_id, struct err *err)
+{
+	struct space space;
+
+	if (space_need(db, repo_id, &space, err) < 0)
+		return -1;
+	if (space.stage != STAGE_SLEEPING)
+		return 0;
+	space.restart_nonce++; /* the old run may still be ending */
+	space.settles_ms = 0;
+	return space_write_wish(db, &space, STAGE_EVENT_REWISHED, false, err);
+}
+
 /* `sql` returns the new number of one row. */
 static int next_log(struct store_db *db, const char *sql, int64_t repo_id, int64_t *out,
 		    struct err *err)
@@ -651,16 +687,25 @@ static json_t *domains(const char *host)
 	return json_pack("[{s:s, s:s}]", "domain", host, "stage", "READY");
 }
 
+/* Ours: how deep it sleeps, and how long the visitor has waited who woke it last. */
+static json_t *sleep_json(const struct space *space, bool asleep)
+{
+	return json_pack("{s:o, s:o}", "depth", text_or_null(asleep ? space->depth : ""),
+			 "lastWakeMs", space->wake_ms ? json_integer(space->wake_ms) : json_null());
+}
+
 json_t *space_runtime_json(const struct space *space, const char *host)
 {
 	bool is_static = strcmp(space->sdk, "static") == 0;
-	bool runs = *space->current_flavor != '\0';
+	bool asleep = space->stage == STAGE_SLEEPING;
+	/* However deep it sleeps: it uses none of it. */
+	const char *current = is_static || asleep ? "" : space->current_flavor;
+	bool runs = *current != '\0';
 	json_t *replicas = json_pack("{s:i}", "requested", 1);
-	json_t *json =
-		json_pack("{s:s, s:{s:o, s:o}, s:o}", "stage", stage_name(space->stage), "hardware",
-			  "current", text_or_null(is_static ? "" : space->current_flavor),
-			  "requested", text_or_null(is_static ? "" : space->flavor), "storage",
-			  text_or_null(space->storage));
+	json_t *json = json_pack("{s:s, s:{s:o, s:o}, s:o}", "stage", stage_name(space->stage),
+				 "hardware", "current", text_or_null(current), "requested",
+				 text_or_null(is_static ? "" : space->flavor), "storage",
+				 text_or_null(space->storage));
 
 	if (runs || is_static)
 		json_object_set_new(replicas, "current", json_integer(1));
@@ -673,6 +718,8 @@ json_t *space_runtime_json(const struct space *space, const char *host)
 		return json;
 	json_object_set_new(json, "gcTimeout",
 			    space->sleep_s < 0 ? json_null() : json_integer(space->sleep_s));
+	if (asleep || space->wake_ms)
+		json_object_set_new(json, "sleep", sleep_json(space, asleep));
 	json_object_set_new(json, "devMode", json_false());
 	json_object_set_new(json, "domains", domains(host));
 	return json;

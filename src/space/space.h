@@ -76,6 +76,8 @@ struct space {
 	int64_t settled;                        /* generation that nothing is left to do for */
 	int64_t data_dropped;                   /* the disk of that many data_drops is gone */
 	uint64_t data_bytes; /* of the disk that a run has had; 0: there is none to miss */
+	char depth[16];      /* how deep it sleeps (space/idle.h); "" awake */
+	int64_t wake_ms;     /* how long the visitor has waited who woke it last; 0 for nobody */
 	struct space_plan plan;
 };
 
@@ -170,6 +172,13 @@ must_check int space_set_data(struct store_db *db, int64_t repo_id, uint64_t byt
 /* The disk of this many data_drops is gone. */
 must_check int space_set_dropped(struct store_db *db, int64_t repo_id, int64_t drops,
 				 struct err *err);
+/* How deep it sleeps, and how long the last visitor of a sleeping Space has waited. */
+must_check int space_set_depth(struct store_db *db, int64_t repo_id, const char *depth,
+			       struct err *err);
+must_check int space_set_wake(struct store_db *db, int64_t repo_id, int64_t wake_ms,
+			      struct err *err);
+/* One that sleeps and was stopped is to start; where it no longer sleeps, nothing changes. */
+must_check int space_rise(struct store_db *db, int64_t repo_id, struct err *err);
 /* A new number for a log of the Space. */
 must_check int space_next_build_log(struct store_db *db, int64_t repo_id, int64_t *out,
 				    struct err *err);

@@ -41,6 +41,8 @@ enum stage_event {
 	STAGE_EVENT_DONE,     /* the app ended with status 0 and never listened */
 	STAGE_EVENT_OLD_GONE, /* the version that served while a newer one is made has ended */
 	STAGE_EVENT_REWISHED, /* a secret, hardware, …: what runs ends and starts anew */
+	STAGE_EVENT_SLEPT,    /* nobody has visited it for its sleep time */
+	STAGE_EVENT_WOKEN,    /* its process goes on; one that was stopped is REWISHED */
 	STAGE_EVENT_PAUSED,
 	STAGE_EVENT_DELETED,
 	STAGE_EVENT_COUNT

@@ -12,7 +12,7 @@ from hub import Hub  # noqa: E402
 @pytest.fixture(scope="session")
 def hub():
     """One hub for all tests that do not end it: the base system and Gradio are made once."""
-    hub = Hub(options=["--log-level", "debug"]).init()
+    hub = Hub(options=["--log-level", "debug", "--sleep-min", "1"]).init()
     try:
         yield hub.start()
         # Whatever the tests did to it: nothing is damaged.

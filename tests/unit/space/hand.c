@@ -18,10 +18,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/proc.h"
 #include "build/runlog.h"
 #include "engine/fake.h"
 #include "repo/change.h"
 #include "route/lookup.h"
+#include "space/life.h"
 #include "space/runrow.h"
 
 enum { LIMIT_MS = 30 * 1000 };
@@ -42,7 +44,9 @@ static int make_engine(void *arg, struct loop *base, struct engine **out, struct
 	spec.port = hand->revived_port;
 	spec.argv = (const char *const[]){"/bin/true", NULL};
 	spec.env = (const char *const[]){NULL};
-	return (*out)->ops->submit(*out, &spec, err);
+	if ((*out)->ops->submit(*out, &spec, err) < 0)
+		return -1;
+	return hand->revived_frozen ? (*out)->ops->suspend(*out, spec.key, err) : 0;
 }
 
 struct hand *hand_new(void)
@@ -435,23 +439,105 @@ void hand_wait_who(struct hand *hand, const char *slug, enum space_who who)
 			fail_msg("%s never becomes %d", slug, who);
 }
 
-enum route_access hand_access(struct hand *hand, const char *slug)
+void hand_settle(struct hand *hand)
+{
+	enum { TURNS = 3 }; /* news, a step, what it has led to */
+
+	for (int i = 0; i < TURNS; i++)
+		in_loop(hand, nothing, NULL);
+}
+
+struct forgetting {
+	struct hand *hand;
+	int64_t repo_id;
+};
+
+/* What the loop remembers of visits; what the tables say stays. */
+static void forget_visits(void *arg)
+{
+	const struct forgetting *forgetting = arg;
+
+	life_of(forgetting->hand->loop, forgetting->repo_id)->idle = (struct idle){0};
+}
+
+void hand_forsake(struct hand *hand, const struct repo *repo)
+{
+	struct forgetting forgetting = {hand, repo->id};
+	struct store_tx *tx = world_begin(hand->world);
+	struct store_query *query = store_query(
+		store_tx_db(tx), "UPDATE runs SET ready_ms = ready_ms - 172800000, started_ms ="
+				 " started_ms - 172800000 WHERE repo_id = ? AND ended_ms IS NULL");
+	struct err err = ERR_INIT;
+
+	store_bind_int(query, repo->id);
+	world_ok(store_step(query, &err), &err);
+	store_query_end(query);
+	world_commit(tx);
+	in_loop(hand, forget_visits, &forgetting);
+	space_loop_wake(hand->loop, repo->id);
+}
+
+struct space hand_asleep(struct hand *hand, const struct repo *repo)
+{
+	hand_forsake(hand, repo);
+	return hand_wait(hand, repo, STAGE_SLEEPING);
+}
+
+static struct route_table *map_routes(struct hand *hand)
 {
 	owned(free) char *path = mem_format("%s/run/routes", hand->world->path);
 	owned(close) int fd = open(path, O_RDWR | O_CLOEXEC);
-	size_t size = sizeof(struct route_table);
-	struct route_table *table = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+	struct route_table *table =
+		mmap(NULL, sizeof(*table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	assert_ptr_not_equal(table, MAP_FAILED);
+	return table;
+}
+
+void hand_visit(struct hand *hand, const char *slug, bool begins)
+{
+	struct route_table *table = map_routes(hand);
+	struct route_counters *counters;
+	struct route_entry *entry;
+	struct route_target target;
+	struct route_key key = {0};
+
+	assert_true(route_key_init(&key, slug, strlen(slug)));
+	entry = route_find(table, &key);
+	assert_non_null(entry);
+	atomic_store(&table->workers[0].owner,
+		     route_worker_id((uint32_t)getpid(), proc_start_time(getpid())));
+	counters = route_counters_of(table, 0, entry);
+	if (begins)
+		assert_true(route_enter(entry, counters, &key, (uint64_t)clock_mono_ms(), &target));
+	else
+		route_leave(counters, route_side(entry), 0, (uint64_t)clock_mono_ms());
+	munmap(table, sizeof(*table));
+}
+
+static struct route_target read_route(struct hand *hand, const char *slug)
+{
+	struct route_table *table = map_routes(hand);
 	struct route_entry *entry;
 	struct route_target target = {0};
 	struct route_key key = {0};
 
-	assert_ptr_not_equal(table, MAP_FAILED);
 	assert_true(route_key_init(&key, slug, strlen(slug)));
 	entry = route_find(table, &key);
 	assert_non_null(entry);
 	assert_true(route_read(entry, &key, &target));
-	munmap(table, size);
-	return target.access;
+	munmap(table, sizeof(*table));
+	return target;
+}
+
+enum route_state hand_route(struct hand *hand, const char *slug)
+{
+	return read_route(hand, slug).state;
+}
+
+enum route_access hand_access(struct hand *hand, const char *slug)
+{
+	return read_route(hand, slug).access;
 }
 
 static void *answer_visitors(void *arg)

@@ -24,6 +24,7 @@ struct hand {
 	struct engine *engine;
 	const struct runrow *revived; /* what the engine of the next hand_start() runs already */
 	uint16_t revived_port;
+	bool revived_frozen;
 	struct engine_spec seen[HAND_RUNS_MAX]; /* copies, for the engine's move about */
 };
 
@@ -75,7 +76,17 @@ enum space_who hand_ask_admitted(struct hand *hand, const char *slug);
 
 /* Wait until that is the answer. */
 void hand_wait_who(struct hand *hand, const char *slug, enum space_who who);
+/* Sleep: nobody has visited it for two days, as far as it knows. */
+void hand_forsake(struct hand *hand, const struct repo *repo);
+/* The same, and wait until it sleeps. */
+struct space hand_asleep(struct hand *hand, const struct repo *repo);
+/* A visit that begins, or ends, as a worker of nginx counts it. */
+void hand_visit(struct hand *hand, const char *slug, bool begins);
+/* Let the loop do what it has been woken for. */
+void hand_settle(struct hand *hand);
+
 /* What the table of routes says to nginx. */
+enum route_state hand_route(struct hand *hand, const char *slug);
 enum route_access hand_access(struct hand *hand, const char *slug);
 
 /* An app: it answers HTTP on a port of 127.0.0.1. */

@@ -231,7 +231,7 @@ static void takes_exit_status_0_without_a_port_for_no_error(void **state)
 	hand_end_build(hand, hand_submission(hand, 0), 0, NULL);
 	hand_end_app(hand, hand_submission(hand, 1), 0, false, NULL);
 	assert_string_equal(hand_wait(hand, &repo, STAGE_STOPPED).error, "");
-	assert_int_equal(hand_ask(hand, "me-train", NULL), SPACE_WHO_PAUSED);
+	assert_int_equal(hand_ask(hand, "me-train", NULL), SPACE_WHO_STOPPED);
 	app_done(&app);
 }
 

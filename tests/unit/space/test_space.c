@@ -276,6 +276,22 @@ static void has_the_recorded_runtime_shape(void **state)
 	assert_true(json_equal(still, wanted_static));
 }
 
+static void tells_how_it_sleeps_and_what_the_last_wake_took(void **state)
+{
+	struct space space = {.sdk = "gradio",
+			      .stage = STAGE_SLEEPING,
+			      .flavor = "t4-small",
+			      .current_flavor = "t4-small",
+			      .depth = "frozen",
+			      .wake_ms = 12};
+	owned(json_decref) json_t *asleep = space_runtime_json(&space, "me-demo.localhost");
+	const json_t *sleep = json_object_get(asleep, "sleep");
+
+	assert_string_equal(json_string_value(json_object_get(sleep, "depth")), "frozen");
+	assert_int_equal(json_integer_value(json_object_get(sleep, "lastWakeMs")), 12);
+	assert_true(json_is_null(json_object_get(json_object_get(asleep, "hardware"), "current")));
+}
+
 static void tells_error_commit_and_hardware_of_what_runs(void **state)
 {
 	struct space space = {.sdk = "gradio",
@@ -312,6 +328,7 @@ int main(void)
 		TEST(lets_a_newer_wish_win_over_the_loop),
 		TEST(has_the_recorded_runtime_shape),
 		TEST(tells_error_commit_and_hardware_of_what_runs),
+		TEST(tells_how_it_sleeps_and_what_the_last_wake_took),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

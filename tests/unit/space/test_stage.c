@@ -40,6 +40,8 @@ static const struct {
 	{STAGE_EVENT_DONE, "ncbBSRrSEzSpD", "ncbBSRrSEzSpD"},
 	{STAGE_EVENT_OLD_GONE, "ncbBaRbaEzSpD", "ncbBaRbaEzSpD"},
 	{STAGE_EVENT_REWISHED, "ncbBaabaaaapD", "ncbBaabaaaapD"},
+	{STAGE_EVENT_SLEPT, "ncbBazrsEzSpD", "ncbBazrsEzSpD"},
+	{STAGE_EVENT_WOKEN, "ncbBaRrsERSpD", "ncbBaRrsERSpD"},
 	{STAGE_EVENT_PAUSED, "ppppppppppppD", "ppppppppppppD"},
 	{STAGE_EVENT_DELETED, "DDDDDDDDDDDDD", "DDDDDDDDDDDDD"},
 };
