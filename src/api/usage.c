@@ -4,7 +4,7 @@
 #include "space/bill.h"
 
 /*
- * What a Space has used and what it costs (space/bill.h). The address is ours, no client knows it.
+ * What a Space has used and what it costs: docs/usage.md. The address is ours, no client knows it.
  */
 int call_usage(struct call *call, struct err *err)
 {
