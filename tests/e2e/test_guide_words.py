@@ -31,7 +31,10 @@ APP = '''
 import hashlib, http.server, json, os, uuid
 token = os.environ.get("HF_TOKEN")
 SEEN = {"boot": uuid.uuid4().hex, "HF_TOKEN": token and hashlib.sha256(token.encode()).hexdigest(),
-        "MODEL_REPO_ID": os.environ.get("MODEL_REPO_ID"), "SPACE_ID": os.environ["SPACE_ID"]}
+        "MODEL_REPO_ID": os.environ.get("MODEL_REPO_ID"), "SPACE_ID": os.environ["SPACE_ID"],
+        "data": sorted(os.listdir("/data")) if os.path.ismount("/data") else None}
+if SEEN["data"] is not None:
+    open("/data/" + SEEN["boot"], "w").close()
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = json.dumps(SEEN).encode()
@@ -377,17 +380,23 @@ api.request_space_storage(repo_id=repo_id, storage=SpaceStorage.{tier})
 def test_6_storage(reader):
     assert ask_for_storage(reader, "LARGE") is None
     assert reader.wait("RUNNING")["storage"] == "large"
+    boot = reader.page()["boot"]
+    assert reader.page()["data"] == []
     # "Vous ne pouvez pas diminuer le niveau de stockage"
     status, text = ask_for_storage(reader, "SMALL")
     assert status == 400 and "shrink" in text
     assert reader.runtime()["storage"] == "large" and reader.runtime()["stage"] == "RUNNING"
+    assert reader.page()["boot"] == boot
     if reader.has("delete_space_storage"):
         reader.type("api.delete_space_storage(repo_id=repo_id)")
     else:
         assert reader.call("DELETE", "/storage").status == 200
     assert reader.wait("RUNNING")["storage"] is None
+    assert reader.page()["data"] is None
     assert ask_for_storage(reader, "SMALL") is None
     assert reader.wait("RUNNING")["storage"] == "small"
+    # "vous perdrez toute la donnée de manière irréversible": the note of that other start is not there
+    assert reader.page()["data"] == []
 
 
 def test_6_bonus_at_creation(reader):
