@@ -136,6 +136,8 @@ def all_cgroups():
 @pytest.fixture(scope="module")
 def wauplin(hub):
     hub.words("user", "add", "Wauplin")
+    for flavor in ("cpu-upgrade", "t4-medium"):
+        hub.words("grant", "Wauplin", "--hardware", flavor)
     return hub.words("token", "add", "Wauplin", "--role", "write", "--name", "guide")
 
 
