@@ -15,6 +15,7 @@ from hub import fetch
 from test_secrets import process_of
 
 ROUNDS = 5 if os.environ.get("ESPACE_TEST_FULL") else 1
+PATIENCE_S = 300  # the first build of a session makes the environment
 PRICE = 60000  # millionths of a dollar for a minute of cpu-upgrade
 BEAT = re.compile(r"beat (\d+)")
 
@@ -76,7 +77,7 @@ class Watch:
 
     def wait(self, done):
         with self.news:
-            assert self.news.wait_for(lambda: done(self) or self.ended, 60), self.events[-3:]
+            assert self.news.wait_for(lambda: done(self) or self.ended, PATIENCE_S), self.events[-3:]
         assert done(self), (self.events[-3:], self.error)
 
     def stages(self):
@@ -114,8 +115,8 @@ def kill_hub(hub):
     os.kill(process_of(hub, "hub"), signal.SIGKILL)
 
 
-def wait(done, seconds=60):
-    end = time.monotonic() + seconds
+def wait(done):
+    end = time.monotonic() + PATIENCE_S
     while not done():
         assert time.monotonic() < end
         time.sleep(0.05)
