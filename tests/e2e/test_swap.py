@@ -1,0 +1,72 @@
+"""sleep.swap: swap space of ours, and nobody else's, from the first start to `stop`, whatever is killed between."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+from hub import Hub
+
+LABEL_AT = 1024 + 3 * 4 + 16  # of the header that mkswap writes
+KINDS = ["file", *(["zram"] if pathlib.Path("/sys/class/zram-control").exists() else [])]
+WAIT_S = 20
+
+
+def label_of(device):
+    with open(device, "rb") as file:
+        file.seek(LABEL_AT)
+        return file.read(16).rstrip(b"\0").decode(errors="replace")
+
+
+def swaps(hub):
+    """What the machine swaps to that is of this instance."""
+    instance = dict(line.split("=", 1) for line in (hub.data / "instance").read_text().splitlines())["id"]
+    names = [line.split()[0] for line in pathlib.Path("/proc/swaps").read_text().splitlines()[1:]]
+    return [name for name in names if label_of(name) == f"espace-{instance}"]
+
+
+def devices():
+    return set(pathlib.Path("/sys/block").glob("zram*"))
+
+
+def wait_for_swap(hub):
+    """It does not hold up the hub's readiness."""
+    end = time.monotonic() + WAIT_S
+    while not (found := swaps(hub)):
+        assert time.monotonic() < end, hub.tail()
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_swap_outlives_kills_and_goes_with_stop(kind):
+    hub = Hub(options=["--sleep-swap", f"{kind}:64M"]).init()
+    before = devices()
+    try:
+        hub.start()
+        made = wait_for_swap(hub)
+        assert len(made) == 1 and (kind in made[0] or made[0] == str(hub.data / "swap"))
+        hub.end(signal.SIGKILL)
+        assert swaps(hub) == made
+        hub.start()
+        assert wait_for_swap(hub) == made
+        assert hub.end() == 0 and swaps(hub) == made
+        hub.stop()
+        assert not swaps(hub) and not (hub.data / "swap").exists()
+        assert not devices() - before
+        assert "runner.swap" not in hub.log_path.read_text()
+    finally:
+        hub.remove()
+
+
+def test_a_bad_setting_is_told_at_the_start():
+    hub = Hub(options=["--sleep-swap", "none:8G"])
+    hub.words("init")
+    try:
+        done = subprocess.run(hub.command(), capture_output=True, text=True, env=os.environ, timeout=WAIT_S)
+        assert done.returncode == 2 and "sleep.swap" in done.stderr
+    finally:
+        hub.remove()
