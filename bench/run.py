@@ -23,6 +23,7 @@ import lists  # noqa: E402
 import memory  # noqa: E402
 import recovery  # noqa: E402
 import sandbox  # noqa: E402
+import sleep  # noqa: E402
 
 EXAMPLE = ROOT / "examples" / "hello-gradio"
 POLL_S = 0.005
@@ -154,6 +155,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--deploys", type=int, default=1000)
+    parser.add_argument("--wakes", type=int, default=200)
+    parser.add_argument("--sleepers", type=int, default=300)
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("names", nargs="*", default=["start", "build", "front"])
     arguments = parser.parse_args()
@@ -184,6 +187,10 @@ def main():
         results["sandbox"] = sandbox.bench(arguments.rounds, example_files(), seconds_until_answer)
     if "churn" in arguments.names:
         results["churn"] = churn.bench(arguments.deploys)
+    if "wake" in arguments.names:
+        results["wake"] = sleep.bench_wake(arguments.wakes, example_files(), bare_start)
+    if "density" in arguments.names:
+        results["density"] = sleep.bench_density(arguments.sleepers, arguments.wakes, example_files())
     text = json.dumps(results, indent=1)
     print(text)
     if arguments.json:
