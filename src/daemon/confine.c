@@ -3,10 +3,13 @@
 #include "base/log.h"
 #include "daemon/callfilter.h"
 #include "daemon/fence.h"
+#include "daemon/settings.h"
 
-int confine_hub(const struct datadir *dir, struct err *err)
+enum { PATHS_MAX = 32 + SETTINGS_LIST_MAX };
+
+int confine_hub(const struct datadir *dir, char *const *folders, struct err *err)
 {
-	const struct fence_path paths[] = {
+	struct fence_path paths[PATHS_MAX] = {
 		{dir->path, FENCE_WRITE},
 		{"/proc", FENCE_READ},                   /* which workers of nginx live */
 		{"/sys/devices/system/cpu", FENCE_READ}, /* how many processors there are */
@@ -25,10 +28,14 @@ int confine_hub(const struct datadir *dir, struct err *err)
 		{"/etc/gitattributes", FENCE_READ},
 		{"/etc/localtime", FENCE_READ},
 	};
+	size_t count = 0;
 	int version;
 
-	if (fence_enter(paths, sizeof(paths) / sizeof(paths[0]), &version, err) < 0 ||
-	    callfilter_enter(err) < 0)
+	while (paths[count].path)
+		count++;
+	for (; *folders; folders++)
+		paths[count++] = (struct fence_path){*folders, FENCE_READ};
+	if (fence_enter(paths, count, &version, err) < 0 || callfilter_enter(err) < 0)
 		return err_in(err, "confine the hub");
 	if (!version)
 		log_info("hub.open", "files=\"this kernel has no Landlock\"");

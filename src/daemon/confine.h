@@ -9,6 +9,6 @@
  * but for git (fence.h), and system calls that neither needs (callfilter.h). Its other rights went
  * before (role.h).
  *
- * Threads: before any is started.
+ * Threads: before any is started. It may read in `folders` as well, NULL-terminated.
  */
-must_check int confine_hub(const struct datadir *dir, struct err *err);
+must_check int confine_hub(const struct datadir *dir, char *const *folders, struct err *err);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "engine/cdi.h"
 #include "space/flavors.h"
 
 #define FILE_NAME "hardware.yaml"
@@ -33,19 +34,28 @@ int hardware_file_check(const struct datadir *dir, struct err *err)
 	return -1;
 }
 
-static int write_first(const struct datadir *dir, struct err *err)
+static int write_first(const struct datadir *dir, const char *const *cdi_folders, struct err *err)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-	owned(free) char *text = flavors_yaml(cpus > 0 ? (unsigned)cpus : 1, memory);
+	owned(cdi_free) struct cdi *cdi = cdi_read(cdi_folders);
+	char names[ENGINE_DEVICES_MAX][ENGINE_DEVICE_ROOM];
+	const char *cards[ENGINE_DEVICES_MAX + 1] = {NULL};
+	size_t count = cdi_cards(cdi, names);
+	owned(free) char *text = NULL;
 
-	log_info("hub.hardware", "cpus=%ld memory=%llu", cpus, (unsigned long long)memory);
+	for (size_t i = 0; i < count; i++)
+		cards[i] = names[i];
+	text = flavors_yaml(cpus > 0 ? (unsigned)cpus : 1, memory, cards);
+	log_info("hub.hardware", "cpus=%ld memory=%llu cards=%zu", cpus, (unsigned long long)memory,
+		 count);
 	return file_write(dir->fd, FILE_NAME, text, strlen(text), FILE_MODE, err);
 }
 
-int hardware_file_open(const struct datadir *dir, struct hardware **out, struct err *err)
+int hardware_file_open(const struct datadir *dir, const char *const *cdi_folders,
+		       struct hardware **out, struct err *err)
 {
-	if (!file_exists(dir->fd, FILE_NAME) && write_first(dir, err) < 0)
+	if (!file_exists(dir->fd, FILE_NAME) && write_first(dir, cdi_folders, err) < 0)
 		return -1;
 	return read_file(dir, out, err);
 }

@@ -15,6 +15,9 @@
  */
 must_check int hardware_file_check(const struct datadir *dir, struct err *err);
 
-/* Read the file; the first time it is made from what the machine has. Errors: the same. */
-must_check int hardware_file_open(const struct datadir *dir, struct hardware **out,
-				  struct err *err);
+/*
+ * Read the file; the first time it is made from what the machine has, cards as the CDI files in
+ * these folders say (engine/cdi.h). Errors: the same.
+ */
+must_check int hardware_file_open(const struct datadir *dir, const char *const *cdi_folders,
+				  struct hardware **out, struct err *err);

@@ -79,7 +79,8 @@ static int open_store(struct hub *hub, struct err *err)
 	if (store_open(database, &hub->store, err) < 0 ||
 	    intent_settle(hub->store, dir, &written, err) < 0 ||
 	    vault_open(key, hub->store, &hub->vault, err) < 0 ||
-	    hardware_file_open(dir, &hub->hardware, err) < 0 ||
+	    hardware_file_open(dir, (const char *const *)hub->config->settings->hardware_cdi.items,
+			       &hub->hardware, err) < 0 ||
 	    route_open(routes, dir->www, &hub->route, err) < 0)
 		return -1;
 	hub->catalogue = catalogue_new(hub->store);
@@ -341,7 +342,8 @@ int hub_run(const struct hub_config *config, struct err *err)
 	signal(SIGPIPE, SIG_IGN);
 	/* What needs another program comes first. */
 	if (watch_signals(&signals, err) < 0 || find_uv(&hub, err) < 0 ||
-	    (config->settings->hub_confine && confine_hub(config->dir, err) < 0) ||
+	    (config->settings->hub_confine &&
+	     confine_hub(config->dir, config->settings->hardware_cdi.items, err) < 0) ||
 	    start_all(&hub, err) < 0)
 		return -1;
 	return serve(&hub, signals, err);

@@ -79,14 +79,15 @@ struct store_word {
 	int (*with_hardware)(const struct words_call *call, struct err *err);
 };
 
-static int say_word(const struct store_word *word, const struct datadir *dir,
-		    struct words_call *call, struct err *err)
+static int say_word(const struct store_word *word, const struct options *options,
+		    const struct datadir *dir, struct words_call *call, struct err *err)
 {
 	owned(hardware_free) struct hardware *hardware = NULL;
 
 	if (word->plain)
 		return word->plain(call->store, call->argc, call->argv, call->out, err);
-	if (hardware_file_open(dir, &hardware, err) < 0)
+	if (hardware_file_open(dir, (const char *const *)options->settings.hardware_cdi.items,
+			       &hardware, err) < 0)
 		return -1;
 	call->hardware = hardware;
 	return word->with_hardware(call, err);
@@ -113,7 +114,7 @@ static int store_word(const struct options *options, const struct store_word *wo
 			 second ? second : "");
 	who = (struct audit_who){.actor = caller, .address = "local", .via = via};
 	store_sign(store, &who);
-	return say_word(word, &dir,
+	return say_word(word, options, &dir,
 			&(struct words_call){.store = store,
 					     .argc = options->rest_count - 1,
 					     .argv = options->rest + 1,

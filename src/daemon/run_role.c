@@ -25,7 +25,8 @@ int run_role_configure(const struct settings *settings, const struct datadir *di
 			   .dir = dir,
 			   .init_path = INIT_PROGRAM,
 			   .egress = egress_of(settings->network_egress),
-			   .allow = (const char *const *)settings->network_allow.items}};
+			   .allow = (const char *const *)settings->network_allow.items,
+			   .cdi = (const char *const *)settings->hardware_cdi.items}};
 
 	if (door_port(settings, &setup.config.hub_port, err) < 0 ||
 	    exe_companion("uv", &setup.uv, err) < 0 ||

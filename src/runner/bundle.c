@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "engine/request.h"
 #include "runner/cgroup.h"
+#include "runner/devices.h"
 #include "runner/toml.h"
 
 enum {
@@ -307,18 +308,37 @@ static int write_secrets(const struct datadir *dir, const struct engine_spec *sp
 	return chown(path, user, user) < 0 ? err_sys(err, "give secrets.toml away") : 0;
 }
 
-int bundle_write(const struct runner_config *config, const struct engine_spec *spec, unsigned slot,
-		 const json_t *seccomp, struct err *err)
+/* Hooks of devices run as the container's root and read it there. */
+static int write_config(const struct runner_config *config, const struct engine_spec *spec,
+			unsigned slot, json_t *json, struct err *err)
 {
-	owned(json_decref) json_t *json = bundle_config(config, spec, slot, seccomp);
-	owned(free) char *text = json ? json_text(json) : NULL;
+	owned(free) char *path = datadir_path(config->dir, "run/bundles/%s/config.json", spec->key);
+	owned(free) char *text = NULL;
+	uid_t root = datadir_ids(config->dir, slot);
+	bool hooks = false;
 	int result;
 
+	if (devices_add(config->cdi, spec, json, &hooks, err) < 0)
+		return -1;
+	text = json_text(json);
 	if (!text)
 		return err_set(err, ERR_INVALID, "a text of run %s is not UTF-8", spec->key);
 	result = write_file(config->dir, spec->key, "config.json", text, 0600, err);
 	explicit_bzero(text, strlen(text));
-	if (result < 0 || write_secrets(config->dir, spec, slot, err) < 0)
+	if (result == 0 && hooks && chown(path, root, root) < 0)
+		return err_sys(err, "give config.json away");
+	return result;
+}
+
+int bundle_write(const struct runner_config *config, const struct engine_spec *spec, unsigned slot,
+		 const json_t *seccomp, struct err *err)
+{
+	owned(json_decref) json_t *json = bundle_config(config, spec, slot, seccomp);
+
+	if (!json)
+		return err_set(err, ERR_INVALID, "a text of run %s is not UTF-8", spec->key);
+	if (write_config(config, spec, slot, json, err) < 0 ||
+	    write_secrets(config->dir, spec, slot, err) < 0)
 		return -1;
 	return write_etc(config->dir, spec, slot, err);
 }

@@ -17,8 +17,9 @@
  * us, and a new runner adopts what it finds.
  *
  * Files: one worker's job from folder to process is start.c, its end finish.c; what a run has is in
- * layers.c, upper.c, mounts.c (file system), network.c, bundle.c (runc's configuration),
- * container.c (conmon and runc), cgroup.c, output.c and harvest.c (the layer that a build makes).
+ * layers.c, upper.c, mounts.c (file system), network.c, bundle.c and devices.c (runc's
+ * configuration), container.c (conmon and runc), cgroup.c, output.c and harvest.c (the layer that a
+ * build makes).
  */
 enum network_egress {
 	NETWORK_EGRESS_NONE,   /* nothing outside but what is allowed by name */
@@ -38,6 +39,7 @@ struct runner_config {
 	struct swap_plan swap;
 	/* Addresses or prefixes that runs may reach in any case; NULL-terminated, or NULL. */
 	const char *const *allow;
+	const char *const *cdi; /* folders of what cards need (engine/cdi.h), NULL-terminated */
 };
 
 /*

@@ -1,6 +1,8 @@
 #include "space/flavors.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -66,6 +68,11 @@ static const char head[] =
 	"# cpu-basic must stay: every Space begins with it.\n"
 	"\n";
 
+static const char mapped[] = "# The cards of this machine stand for those of each name: correct "
+			     "model and vram to what they\n"
+			     "# are, and take away what you don't want to offer.\n"
+			     "\n";
+
 static unsigned least(unsigned a, uint64_t b)
 {
 	if (b == 0)
@@ -73,25 +80,57 @@ static unsigned least(unsigned a, uint64_t b)
 	return a < b ? a : (unsigned)b;
 }
 
-static void add(struct str *yaml, const struct flavor *flavor, unsigned cpus, uint64_t memory_gb)
+/* What there is of a machine. */
+struct supply {
+	unsigned cpus;
+	uint64_t memory_gb;
+	const char *const *cards;
+	size_t card_count;
+};
+
+static void add_cards(struct str *yaml, const struct supply *supply)
 {
-	str_addf(yaml, "- name: %s\n  title: %s%s\n  cpu: %u\n  memory: %u\n  disk: %d\n",
-		 flavor->name, flavor->title, flavor->model ? " (simulated)" : "",
-		 least(flavor->cpus, cpus), least(flavor->memory_gb, memory_gb), DISK_GB);
+	str_add(yaml, "  cards: [");
+	for (size_t i = 0; i < supply->card_count; i++)
+		str_addf(yaml, "%s%s", i ? ", " : "", supply->cards[i]);
+	str_add(yaml, "]\n");
+}
+
+static void add(struct str *yaml, const struct flavor *flavor, const struct supply *supply)
+{
+	bool real = flavor->model && flavor->quantity <= supply->card_count;
+	size_t vendor = real ? strcspn(supply->cards[0], "=") : 0;
+
+	str_addf(yaml, "- name: %s\n  title: %s", flavor->name, flavor->title);
+	if (real)
+		str_addf(yaml, " (on %.*s)", (int)vendor, supply->cards[0]);
+	else if (flavor->model)
+		str_add(yaml, " (simulated)");
+	str_addf(yaml, "\n  cpu: %u\n  memory: %u\n  disk: %d\n", least(flavor->cpus, supply->cpus),
+		 least(flavor->memory_gb, supply->memory_gb), DISK_GB);
 	if (!flavor->model)
 		return;
 	str_addf(yaml,
 		 "  accelerator: {type: gpu, model: %s, manufacturer: Nvidia, quantity: %u, "
-		 "vram: %u}\n  simulated: true\n",
+		 "vram: %u}\n",
 		 flavor->model, flavor->quantity, flavor->vram_gb);
+	if (real)
+		add_cards(yaml, supply);
+	else
+		str_add(yaml, "  simulated: true\n");
 }
 
-char *flavors_yaml(unsigned cpus, uint64_t memory_bytes)
+char *flavors_yaml(unsigned cpus, uint64_t memory_bytes, const char *const *cards)
 {
+	struct supply supply = {.cpus = cpus, .memory_gb = memory_bytes >> 30, .cards = cards};
 	struct str yaml = str_new(YAML_MAX);
 
+	while (cards && cards[supply.card_count])
+		supply.card_count++;
 	str_add(&yaml, head);
+	if (supply.card_count > 0)
+		str_add(&yaml, mapped);
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		add(&yaml, &known[i], cpus, memory_bytes >> 30);
+		add(&yaml, &known[i], &supply);
 	return str_take(&yaml);
 }

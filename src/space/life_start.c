@@ -248,8 +248,8 @@ static void name_run(const struct space *space, int64_t runs, struct runrow *row
  */
 static bool yield(struct life *life, const struct space *space)
 {
-	enum stage_event event =
-		space->stage == STAGE_RUNNING ? STAGE_EVENT_REWISHED : STAGE_EVENT_BUILT;
+	bool is_up = space->stage == STAGE_RUNNING || space->stage == STAGE_SLEEPING;
+	enum stage_event event = is_up ? STAGE_EVENT_REWISHED : STAGE_EVENT_BUILT;
 	struct err err = ERR_INIT;
 
 	if (life_yields(life, space))

@@ -84,6 +84,8 @@ def test_granted_hours_run_out(hub):
 ONE_CARD = """
 - {name: cpu-basic, title: CPU basic, cpu: 1, memory: 2}
 - {name: t4-small, title: T4 small, cpu: 1, memory: 2, count: 1}
+- {name: real, title: Real, cpu: 1, memory: 2, cards: [example.com/gpu=0],
+   accelerator: {type: gpu, model: Zero, manufacturer: Example, quantity: 1, vram: 1}}
 """
 
 
@@ -91,7 +93,9 @@ ONE_CARD = """
 def one():
     """A hub of its own, whose machine has one of a kind."""
     hub = Hub()
+    hub.options += ["--hardware-cdi", hub.data / "cdi"]
     hub.init()
+    (hub.data / "cdi").mkdir()
     (hub.data / "hardware.yaml").write_text(ONE_CARD)
     try:
         yield hub.start()
@@ -160,3 +164,51 @@ def test_one_card_for_two_spaces(one):
     one.call("DELETE", "/api/repos/delete", {"type": "space", "name": "waiting"})
     one.wait_stage("holder", "RUNNING")
     assert current(one, "holder") == "t4-small"
+
+
+# Shows what it finds of its card: a node that counts as open, the driver's files, its environment.
+CARD_APP = '''
+import http.server, json, os, pathlib
+def try_open(path):
+    try:
+        return open(path, "rb").read(4).hex()
+    except OSError as error:
+        return error.strerror
+found = {"card": try_open("/dev/card0"), "env": os.environ.get("CARD"),
+         "file": pathlib.Path("/opt/card/driver").read_text() if os.path.exists("/opt/card/driver") else None,
+         "hook": os.path.exists("/hooked"), "groups": os.getgroups()}
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(found).encode())
+http.server.HTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
+'''
+
+
+def test_a_card_by_cdi(one):
+    """A made-up card: a node under another name, a file, a variable, a hook; and nothing without it."""
+    driver = one.data / "cdi" / "driver"
+    driver.mkdir()
+    (driver / "driver").write_text("of the host")
+    driver.chmod(0o755)
+    spec = {"cdiVersion": "0.6.0", "kind": "example.com/gpu",
+            "devices": [{"name": "0", "containerEdits": {
+                "deviceNodes": [{"path": "/dev/card0", "hostPath": "/dev/zero"}], "env": ["CARD=0"]}}],
+            "containerEdits": {
+                "mounts": [{"hostPath": str(driver), "containerPath": "/opt/card", "options": ["ro"]}],
+                "hooks": [{"hookName": "createContainer", "path": "/usr/bin/touch", "args": ["touch", "hooked"]}],
+                "additionalGids": [44]}}
+    one.create("card")
+    one.commit("card", {"app.py": CARD_APP})
+    one.wait_stage("card", "RUNNING")
+    assert json.loads(one.visit("card").body) == {"card": "No such file or directory", "env": None, "file": None,
+                                                  "hook": False, "groups": []}
+    hardware(one, "card", "real")
+    one.wait_stage("card", "RUNTIME_ERROR")
+    assert "example.com/gpu=0: this machine has no such device" in one.runtime("card")["errorMessage"]
+    (one.data / "cdi" / "card.json").write_text(json.dumps(spec))
+    one.call("POST", "/api/spaces/me/card/restart")
+    one.wait_stage("card", "RUNNING")
+    assert json.loads(one.visit("card").body) == {"card": "00000000", "env": "0", "file": "of the host", "hook": True,
+                                                  "groups": [44]}

@@ -200,7 +200,7 @@ static int run(const char *socket_path, const char *path, int64_t rate, struct e
 	owned(vault_free) struct vault *vault = NULL;
 	owned(free) char *file = mem_format("%s/espace.db", path);
 	owned(free) char *key = mem_format("%s/secret.key", path);
-	owned(free) char *flavors = flavors_yaml(64, UINT64_C(512) << 30);
+	owned(free) char *flavors = flavors_yaml(64, UINT64_C(512) << 30, NULL);
 	owned(hardware_free) struct hardware *hardware = NULL;
 	owned(watch_free) struct watch *watch = NULL;
 	static char *const templates[] = {"acme/template", "acme/gone", NULL};

@@ -12,6 +12,8 @@
 #include "base/mem.h"
 #include "daemon/hardware_file.h"
 
+static const char *const folders[] = {"/nowhere", NULL};
+
 static int setup(void **state)
 {
 	struct datadir *dir = mem_new(struct datadir);
@@ -50,7 +52,7 @@ static void makes_the_first_file(void **state)
 
 	assert_int_equal(hardware_file_check(dir, &err), 0); /* none is in order, and stays none */
 	assert_false(file_exists(dir->fd, "hardware.yaml"));
-	assert_int_equal(hardware_file_open(dir, &hardware, &err), 0);
+	assert_int_equal(hardware_file_open(dir, folders, &hardware, &err), 0);
 	assert_true(file_exists(dir->fd, "hardware.yaml"));
 	assert_non_null(hardware_find(hardware, "cpu-upgrade"));
 	assert_int_equal(hardware_file_check(dir, &err), 0);
@@ -63,7 +65,7 @@ static void keeps_what_an_operator_has_written(void **state)
 	struct err err = ERR_INIT;
 
 	write_text(dir, "- {name: cpu-basic, title: Mine, cpu: 1, memory: 4}\n");
-	assert_int_equal(hardware_file_open(dir, &hardware, &err), 0);
+	assert_int_equal(hardware_file_open(dir, folders, &hardware, &err), 0);
 	assert_string_equal(hardware_find(hardware, "cpu-basic")->title, "Mine");
 	assert_null(hardware_find(hardware, "cpu-upgrade"));
 }
@@ -78,7 +80,7 @@ static void tells_file_and_line_of_a_mistake(void **state)
 	assert_int_equal(hardware_file_check(dir, &err), -1);
 	assert_string_equal(err.text,
 			    "hardware.yaml: line 2: cpu must be a number from 0.1 to 1024");
-	assert_int_equal(hardware_file_open(dir, &hardware, &err), -1);
+	assert_int_equal(hardware_file_open(dir, folders, &hardware, &err), -1);
 	assert_null(hardware);
 }
 

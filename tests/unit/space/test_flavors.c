@@ -10,15 +10,20 @@
 #include "space/flavors.h"
 #include "space/hardware.h"
 
-static struct hardware *first(unsigned cpus, uint64_t memory_bytes)
+static struct hardware *with_cards(unsigned cpus, uint64_t memory_bytes, const char *const *cards)
 {
-	owned(free) char *yaml = flavors_yaml(cpus, memory_bytes);
+	owned(free) char *yaml = flavors_yaml(cpus, memory_bytes, cards);
 	struct hardware *hardware = NULL;
 	struct err err = ERR_INIT;
 
 	if (hardware_parse(yaml, strlen(yaml), &hardware, &err) < 0)
 		fail_msg("%s", err.text);
 	return hardware;
+}
+
+static struct hardware *first(unsigned cpus, uint64_t memory_bytes)
+{
+	return with_cards(cpus, memory_bytes, NULL);
 }
 
 static void promises_no_more_than_the_machine_has(void **state)
@@ -52,12 +57,31 @@ static void says_which_cards_are_simulated(void **state)
 	assert_non_null(hardware_find(hardware, "rtx-pro-6000x8"));
 }
 
+static void gives_the_cards_that_there_are(void **state)
+{
+	const char *const cards[] = {"nvidia.com/gpu=0", "nvidia.com/gpu=1", NULL};
+	owned(hardware_free) struct hardware *hardware = with_cards(8, UINT64_C(64) << 30, cards);
+	const struct hardware_flavor *one = hardware_find(hardware, "t4-medium");
+	const struct hardware_flavor *two = hardware_find(hardware, "a10g-largex2");
+	const struct hardware_flavor *four = hardware_find(hardware, "l4x4");
+
+	assert_string_equal(one->title, "Nvidia T4 medium (on nvidia.com/gpu)");
+	assert_false(one->simulated);
+	assert_int_equal(hardware_places(one), 2);
+	assert_int_equal(hardware_places_needed(one), 1);
+	assert_int_equal(hardware_places_needed(two), 2);
+	assert_true(hardware_share(one, two));
+	assert_true(four->simulated);
+	assert_int_equal(hardware_places(hardware_find(hardware, "cpu-upgrade")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(promises_no_more_than_the_machine_has),
 		cmocka_unit_test(is_in_order_on_the_smallest_machine),
 		cmocka_unit_test(says_which_cards_are_simulated),
+		cmocka_unit_test(gives_the_cards_that_there_are),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

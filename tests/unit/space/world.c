@@ -75,7 +75,7 @@ struct world *world_new(void)
 	key = mem_format("%s/secret.key", world->path);
 	world_ok(store_open(database, &world->store, &err), &err);
 	world_ok(vault_open(key, world->store, &world->vault, &err), &err);
-	yaml = flavors_yaml(64, UINT64_C(512) << 30);
+	yaml = flavors_yaml(64, UINT64_C(512) << 30, NULL);
 	world_ok(hardware_parse(yaml, strlen(yaml), &world->hardware, &err), &err);
 	add_owner(world);
 	return world;

@@ -103,7 +103,7 @@ static void wrong_use_changes_nothing(void **state)
 
 static int make_hardware(void **state)
 {
-	owned(free) char *text = flavors_yaml(8, UINT64_C(32) << 30);
+	owned(free) char *text = flavors_yaml(8, UINT64_C(32) << 30, NULL);
 	struct err err = ERR_INIT;
 
 	return hardware_parse(text, strlen(text), &hardware, &err);
