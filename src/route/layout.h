@@ -25,7 +25,7 @@
  * Units: addresses in host byte order, activity in milliseconds of the monotonic clock.
  */
 enum {
-	ROUTE_MAGIC = 0x65735233, /* "esR3": layout version 3 */
+	ROUTE_MAGIC = 0x65735234, /* "esR4": layout version 4 */
 	ROUTE_ENTRIES = 4096,     /* a power of two: open addressing by FNV-1a of the slug */
 	ROUTE_PROBES = 128,       /* a slug lies this close to its place, or is not there */
 	ROUTE_WORKERS = 64,
@@ -54,8 +54,10 @@ enum route_access { ROUTE_PUBLIC = 0, ROUTE_PRIVATE = 1 };
 struct route_counters {
 	_Atomic uint64_t requests;
 	_Atomic uint32_t open[ROUTE_SIDES]; /* requests and connections now open, by side */
+	_Atomic uint32_t sockets;           /* those of them that are WebSockets */
 	_Atomic uint64_t bytes;             /* sent to visitors */
-	_Atomic uint64_t activity_ms;       /* last start or end of a request */
+	/* last start or end of a request, or word over a WebSocket */
+	_Atomic uint64_t activity_ms;
 	/*
 	 * Visits whose answer tells the client what to ask for next: those now open, counted
 	 * before the state is read like all others, and when the last of them was answered.

@@ -174,6 +174,17 @@ static inline void route_opened(struct route_counters *counters, uint64_t now_ms
 	atomic_fetch_sub(&counters->opening, 1);
 }
 
+/* A visit that is counted has become a WebSocket; and is over, before route_leave(). */
+static inline void route_upgraded(struct route_counters *counters)
+{
+	atomic_fetch_add(&counters->sockets, 1);
+}
+
+static inline void route_not_upgraded(struct route_counters *counters)
+{
+	atomic_fetch_sub(&counters->sockets, 1);
+}
+
 /* The visit that route_enter() counted on `side` is over, or goes elsewhere. */
 static inline void route_leave(struct route_counters *counters, unsigned side, uint64_t bytes,
 			       uint64_t now_ms)

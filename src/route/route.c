@@ -143,6 +143,8 @@ static void add_row(const struct route_counters *row, struct route_usage *sum)
 	sum->opening += atomic_load(&row->opening); /* before opened_ms: see route_opened() */
 	for (unsigned side = 0; side < ROUTE_SIDES; side++)
 		sum->open += atomic_load(&row->open[side]);
+	/* After `open`: one that ends in between counts as a request, and not the reverse. */
+	sum->sockets += atomic_load(&row->sockets);
 	sum->requests += atomic_load(&row->requests);
 	sum->bytes += atomic_load(&row->bytes);
 	keep_latest(atomic_load(&row->activity_ms), &sum->activity_ms);

@@ -43,6 +43,7 @@ void route_remove(struct route *route, const char *slug);
 struct route_usage {
 	uint64_t requests;
 	uint64_t open;
+	uint64_t sockets; /* part of `open`: WebSockets; never more than those */
 	uint64_t bytes;
 	uint64_t activity_ms;
 	uint64_t opening;   /* part of `open`: their answers tell the client what to ask for next */

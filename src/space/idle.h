@@ -10,13 +10,16 @@
  * counted, the Space's sleep time and the clock. What follows from it is space/life_sleep.c.
  *
  * A Space is idle while no request and no connection is open, since the last of them has ended.
+ * Where that is said, an open WebSocket is none, but what is sent over it is.
  *
  * Units: milliseconds of the monotonic clock, the front's own; -1 is never.
  */
 struct idle_rule {
 	int64_t sleep_ms; /* after so long it falls asleep */
-	bool stops;       /* at once: what it holds is needed elsewhere */
-	int64_t stop_ms;  /* after so long in sleep it is stopped */
+	bool ignores_sockets;
+	bool stops;      /* at once: what it holds is needed elsewhere */
+	int64_t page_ms; /* after so long in sleep it is paged out */
+	int64_t stop_ms; /* after so long in sleep it is stopped */
 };
 
 /* What is remembered of one awake run; {0} is one that was never looked at. */
@@ -37,7 +40,7 @@ int64_t idle_left_ms(struct idle *idle, const struct route_usage *usage,
 void idle_touch(struct idle *idle, int64_t now_ms);
 
 /* From cheap to wake to cheap to keep. */
-enum idle_depth { IDLE_AWAKE, IDLE_FROZEN, IDLE_STOPPED };
+enum idle_depth { IDLE_AWAKE, IDLE_FROZEN, IDLE_PAGED, IDLE_STOPPED };
 
 /* "frozen"; "" for awake. */
 const char *idle_depth_name(enum idle_depth depth);

@@ -125,6 +125,8 @@ struct life {
 	int64_t visited_ms; /* since when somebody waits for it to wake; 0: nobody does */
 	int64_t falls_ms;   /* when the engine was asked to suspend it; 0: it was not */
 	int64_t thaws_ms;   /* when the engine was last asked to resume it */
+	int64_t pages_ms;   /* when the engine was last asked to page it out; 0: never */
+	int64_t heard_ms;   /* what is said over a WebSocket after that wakes it */
 	struct idle idle;
 	char prepares[48];  /* environment whose build the crew prepares for it */
 	char waits_for[48]; /* environment that another Space builds; its log says so once */

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "space/ledger.h"
@@ -6,7 +8,9 @@
 enum {
 	FALL_MAX_MS =
 		6000, /* in that time an engine freezes, or has said to itself that it can't */
-	THAW_AGAIN_MS = 500, /* no word of a thawed run: ask once more */
+	THAW_AGAIN_MS = 500,           /* no word of a thawed run: ask once more */
+	PAGE_AGAIN_MS = 5 * 60 * 1000, /* there was no swap space to page it out to */
+	LISTEN_MS = 250,               /* between looks at the WebSockets of one that sleeps */
 };
 
 /* What is written down at the edges of a sleep. */
@@ -25,6 +29,13 @@ static int write_slept(void *arg, struct store_db *db, struct err *err)
 	    space_set_depth(db, nap->space->repo_id, idle_depth_name(nap->depth), err) < 0)
 		return -1;
 	return nap->depth == IDLE_STOPPED ? space_settle(db, nap->space, err) : 0;
+}
+
+static int write_deeper(void *arg, struct store_db *db, struct err *err)
+{
+	const struct nap *nap = arg;
+
+	return space_set_depth(db, nap->space->repo_id, idle_depth_name(nap->depth), err);
 }
 
 static int write_woken(void *arg, struct store_db *db, struct err *err)
@@ -58,12 +69,16 @@ static struct idle_rule rule_of(const struct life *life, const struct life_view 
 {
 	const struct space_loop *loop = life->loop;
 	const struct hardware_flavor *flavor = hardware_find(loop->config.hardware, row->flavor);
+	const struct space_sleep *sleep = &loop->config.sleep;
 	bool suspends = loop->engine->ops->capabilities & ENGINE_CAN_SUSPEND;
+	bool pages = loop->engine->ops->capabilities & ENGINE_CAN_PAGE_OUT;
 	bool holds = !suspends || (flavor && (flavor->quantity > 0 || hardware_places(flavor) > 0));
 	struct idle_rule rule = {
 		.sleep_ms = view->space.sleep_s < 0 ? -1 : view->space.sleep_s * 1000,
+		.ignores_sockets = sleep->ignores_sockets,
 		.stops = holds,
-		.stop_ms = loop->config.sleep.stop_ms > 0 ? loop->config.sleep.stop_ms : -1,
+		.page_ms = pages && sleep->page_ms > 0 ? sleep->page_ms : -1,
+		.stop_ms = sleep->stop_ms > 0 ? sleep->stop_ms : -1,
 	};
 
 	/* An old version that serves after a failed push would not come back. */
@@ -99,6 +114,8 @@ static bool stay_awake(struct life *life)
 {
 	life->falls_ms = 0;
 	life->visited_ms = 0;
+	life->pages_ms = 0;
+	life->heard_ms = 0;
 	idle_touch(&life->idle, clock_mono_ms());
 	return true;
 }
@@ -135,6 +152,7 @@ static bool fall(struct life *life, const struct life_view *view, const struct r
 	    usage.requests != before ||
 	    idle_left_ms(&life->idle, &usage, rule, INT64_MIN, now_ms) > 0)
 		return stay_awake(life);
+	life->heard_ms = (int64_t)usage.activity_ms;
 	if (rule->stops)
 		return write_sleep(life, view, row, IDLE_STOPPED);
 	if (engine->ops->suspend(engine, row->key, &err) < 0) {
@@ -182,21 +200,74 @@ static bool wait_for_sleep(struct life *life, const struct life_view *view,
 	return stay_awake(life);
 }
 
-static bool sleep_on(struct life *life, const struct life_view *view, const struct runrow *row)
+/* As deep as it is now, for who asks. */
+static bool write_depth(struct life *life, const struct life_view *view, enum idle_depth depth)
+{
+	struct nap nap = {.space = &view->space, .depth = depth};
+	struct err err = ERR_INIT;
+
+	if (strcmp(view->space.depth, idle_depth_name(depth)) == 0)
+		return false;
+	if (life_move(life, &view->space, STAGE_EVENT_NONE, "", write_deeper, &nap, &err) < 0)
+		return failed(life, &err);
+	return true;
+}
+
+static void page_out(struct life *life, const struct life_fact *fact)
+{
+	struct engine *engine = life->loop->engine;
+	int64_t now_ms = clock_mono_ms();
+	struct err err = ERR_INIT;
+
+	if (fact->run.paged)
+		return;
+	if (!life->pages_ms || now_ms - life->pages_ms >= PAGE_AGAIN_MS) {
+		life->pages_ms = now_ms;
+		if (engine->ops->page_out(engine, fact->run.key, &err) < 0)
+			log_warn("space.page", "run=%s error=%s", fact->run.key, err.text);
+	}
+	life_wake(life, PAGE_AGAIN_MS);
+}
+
+/*
+ * A visitor who has stayed over a WebSocket says something: it can't ask, so we look. What was said
+ * since the sum of the counters at the end of which it was suspended, or by the wall clock, where
+ * the hub before us has done that.
+ */
+static bool hears(struct life *life, const struct runrow *row)
+{
+	struct route_usage usage;
+
+	if (!route_usage(life->loop->config.route, life->slug, &usage) || usage.sockets == 0)
+		return false;
+	if (!life->heard_ms)
+		life->heard_ms = row->slept_ms + clock_mono_ms() - clock_wall_ms();
+	if ((int64_t)usage.activity_ms > life->heard_ms)
+		life->visited_ms = clock_mono_ms();
+	life_wake(life, LISTEN_MS);
+	return life->visited_ms != 0;
+}
+
+static bool sleep_on(struct life *life, const struct life_view *view, const struct runrow *row,
+		     const struct life_fact *fact)
 {
 	struct idle_rule rule = rule_of(life, view, row);
 	int64_t asleep_ms = clock_wall_ms() - row->slept_ms;
+	enum idle_depth depth;
 	int64_t next_ms;
 
-	if (is_wanted(life, view)) {
+	if (is_wanted(life, view) || hears(life, row)) {
 		thaw(life, row);
 		return false;
 	}
-	if (idle_depth(&rule, asleep_ms > 0 ? asleep_ms : 0, &next_ms) == IDLE_STOPPED)
-		return write_sleep(life, view, row, IDLE_STOPPED);
+	depth = idle_depth(&rule, asleep_ms > 0 ? asleep_ms : 0, &next_ms);
+	if (depth == IDLE_STOPPED)
+		return write_sleep(life, view, row, depth);
+	if (depth == IDLE_PAGED)
+		page_out(life, fact);
 	if (next_ms > 0)
 		life_wake(life, next_ms);
-	return false;
+	return write_depth(life, view, fact->run.paged ? IDLE_PAGED : IDLE_FROZEN);
 }
 
 static bool wake(struct life *life, const struct life_view *view, const struct runrow *row)
@@ -236,7 +307,7 @@ bool life_sleep(struct life *life, const struct life_view *view)
 	if (!row)
 		return rise(life, view);
 	if (fact->run.state == ENGINE_FROZEN && row->slept_ms)
-		return sleep_on(life, view, row);
+		return sleep_on(life, view, row, fact);
 	if (fact->run.state == ENGINE_FROZEN && life->falls_ms && !is_wanted(life, view))
 		return write_sleep(life, view, row, IDLE_FROZEN);
 	if (fact->run.state == ENGINE_FROZEN) { /* nobody has written that it sleeps */

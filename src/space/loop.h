@@ -25,7 +25,9 @@ struct space_loop;
 
 /* How Spaces sleep: what the operator has set. */
 struct space_sleep {
-	int64_t stop_ms; /* so long asleep, they are stopped; 0: never */
+	bool ignores_sockets; /* an open WebSocket keeps nobody awake */
+	int64_t page_ms;      /* so long asleep, they are paged out; 0: never */
+	int64_t stop_ms;      /* so long asleep, they are stopped; 0: never */
 };
 
 struct space_loop_config {

@@ -93,7 +93,7 @@ class Front:
         assert self.tell(f"set {slug} {state} {access} 127.0.0.1 {port}") == "ok"
 
     def usage(self, slug):
-        names = ("requests", "open", "bytes", "activity_ms", "opening", "opened_ms")
+        names = ("requests", "open", "bytes", "activity_ms", "opening", "opened_ms", "sockets")
         return dict(zip(names, map(int, self.tell(f"usage {slug}").split())))
 
     def open_at(self, slug, port):

@@ -181,8 +181,14 @@ def test_websocket(running):
             while len(back) < len(word):
                 back += client.recv(1 << 16)
             assert back == word
-        assert running.usage("me-demo")["open"] == 1
+        usage = running.usage("me-demo")
+        assert (usage["open"], usage["sockets"]) == (1, 1)
+        before = running.usage("me-demo")["activity_ms"]
+        client.sendall(b"again")
+        assert client.recv(5) == b"again"
+        wait_until(lambda: running.usage("me-demo")["activity_ms"] > before, "the word is noticed")
     running.wait_idle("me-demo")
+    assert running.usage("me-demo")["sockets"] == 0
 
 
 def test_events_are_not_buffered(running, app):

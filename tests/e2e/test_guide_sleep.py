@@ -4,16 +4,21 @@ Other hardware than cpu-basic has a sleep time of its own: here a second. ESPACE
 20 Spaces of it.
 """
 
+import base64
 import hashlib
 import http.client
 import os
+import pathlib
 import random
+import signal
+import socket
 import threading
 import time
 
 import pytest
 
-from hub import fetch
+import apps
+from hub import Hub
 
 FULL = bool(os.environ.get("ESPACE_TEST_FULL"))
 SPACES, ROUNDS = (20, 500) if FULL else (3, 4)
@@ -209,3 +214,68 @@ def test_a_space_that_is_built_or_starts_shows_a_page_that_reloads(hub):
         titles.add(page.body.split(b"<h1>")[1].split(b"</h1>")[0])
     assert titles <= {b"Building", b"Starting"}
     hub.call("DELETE", "/api/repos/delete", {"name": "slow", "type": "space"})
+
+
+@pytest.fixture(scope="module")
+def sound_hub():
+    """A hub where a WebSocket keeps nobody awake, and which may be killed."""
+    own = Hub(options=["--sleep-min", "1", "--sleep-websockets", "no"]).init()
+    try:
+        own.start()
+        own.create("echo", hardware="cpu-upgrade", sleepTimeSeconds=1)
+        own.commit("echo", {"app.py": apps.TRAFFIC, "requirements.txt": "websockets\n"})
+        own.wait_stage("echo", "RUNNING", "SLEEPING")
+        yield own
+    finally:
+        own.remove()
+
+
+class Socket:
+    """A WebSocket of a visitor: short texts, no fragments (RFC 6455)."""
+
+    def __init__(self, hub, name, path):
+        self.socket = socket.create_connection(("127.0.0.1", hub.port), timeout=30)
+        host = hub.host(name).removeprefix("http://")
+        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}"
+                            "\r\n\r\n".encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.socket.recv(1)
+        assert head.startswith(b"HTTP/1.1 101"), head
+
+    def echo(self, text):
+        self.socket.sendall(bytes([0x81, 0x80 | len(text)]) + bytes(4) + text)  # masked with zeros
+        frame = b""
+        while len(frame) < 2 + len(text):
+            frame += self.socket.recv(200)
+        return frame[2:]
+
+
+def test_a_websocket_lives_on_in_sleep_and_its_next_word_wakes_the_space(sound_hub):
+    visitor = Socket(sound_hub, "echo", "/echo")
+    for word in (b"one", b"two"):
+        assert visitor.echo(word) == word
+        sound_hub.wait_stage("echo", "SLEEPING", timeout=30)
+    assert visitor.echo(b"three") == b"three"
+    visitor.socket.close()
+
+
+def hub_process(hub):
+    """The pid of the hub's own process, a child of the keeper."""
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if str(hub.data).encode() in words and b"@hub" in words:
+            return int(process.name)
+    raise AssertionError("no hub")
+
+
+def test_a_killed_hub_finds_its_sleepers_and_forgets_no_visit(sound_hub):
+    sound_hub.wait_stage("echo", "SLEEPING", timeout=30)
+    os.kill(hub_process(sound_hub), signal.SIGKILL)
+    assert sound_hub.visit("echo", "/seen").status == 200  # it waits for the next hub, and for the Space
+    assert sound_hub.logs("echo", "run").count("Application Startup") == 1
+    assert sound_hub.words("check", check=False).returncode == 0

@@ -25,6 +25,7 @@
  *   access.c    the phase handler and the question
  *   cookie.c    which cookies are the app's, which the hub's
  *   balancer.c  hands the visit's address to proxy_pass
+ *   socket.c    which visits are WebSockets, and whether they are used
  *   count.c     refuses a request with too many headers, whoever it is for
  *
  * Directives: espace_routes PATH, espace_domain SUFFIX… (http), espace_ask URI (location: its
@@ -61,6 +62,9 @@ struct espace_visit {
 
 	struct route_counters *counters; /* where the visit is counted now, or NULL */
 	unsigned side;
+	bool upgraded;       /* it is in socket.c's queue, by … */
+	ngx_queue_t sockets; /* … this */
+	off_t said;          /* bytes, at the last look */
 
 	struct sockaddr_in address; /* where it goes; port 0: nowhere yet */
 	bool told;                  /* the address is the hub's answer, not the table's */
@@ -110,6 +114,12 @@ void espace_visit_send_to(struct espace_visit *visit, uint32_t address, uint16_t
  */
 ngx_str_t espace_cookies_of_app(ngx_http_request_t *r);
 ngx_str_t espace_passes(ngx_http_request_t *r);
+
+/* The visit is over, if it was one of a WebSocket; before it is counted out. */
+void espace_socket_end(struct espace_visit *visit);
+/* Once for nginx, and for each worker. */
+void espace_socket_filter(void);
+void espace_socket_start(ngx_log_t *log);
 
 ngx_int_t espace_access(ngx_http_request_t *r);
 /* 431 where a request has more headers than any client sends. */

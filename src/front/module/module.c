@@ -136,6 +136,7 @@ static ngx_int_t add_handlers(ngx_conf_t *cf)
 {
 	if (add_handler(cf, NGX_HTTP_POST_READ_PHASE, espace_count) != NGX_OK)
 		return NGX_ERROR;
+	espace_socket_filter();
 	return add_handler(cf, NGX_HTTP_ACCESS_PHASE, espace_access);
 }
 
@@ -147,6 +148,7 @@ static ngx_int_t start_worker(ngx_cycle_t *cycle)
 	if (common && common->routes.data &&
 	    (ngx_process == NGX_PROCESS_WORKER || ngx_process == NGX_PROCESS_SINGLE))
 		espace_table(common, cycle->log);
+	espace_socket_start(cycle->log);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* nginx has allowed core files: secrets pass through */
 	return NGX_OK;
 }

@@ -46,6 +46,7 @@ static void clear_row(struct route_table *table, unsigned row)
 		atomic_store(&counters->requests, 0);
 		for (unsigned side = 0; side < ROUTE_SIDES; side++)
 			atomic_store(&counters->open[side], 0);
+		atomic_store(&counters->sockets, 0);
 		atomic_store(&counters->bytes, 0);
 		atomic_store(&counters->activity_ms, 0);
 		atomic_store(&counters->opening, 0);

@@ -22,6 +22,7 @@ static void end_visit(void *data)
 
 	if (!visit->counters)
 		return;
+	espace_socket_end(visit);
 	if (visit->opens)
 		route_opened(visit->counters, ngx_current_msec);
 	route_leave(visit->counters, visit->side, bytes, ngx_current_msec);

@@ -25,13 +25,11 @@
  * obeys lines on stdin, each answered by one line on stdout:
  *
  *     set SLUG running|drain|ask|handover|gone public|private IP PORT     the table
- *     usage SLUG                       requests, open, bytes, activity, opening, opened; or "none"
- *     open SLUG IP PORT                how many visits are there
- *     to SLUG IP PORT                  from now on, and for those held: this address
- *     page SLUG NAME                   the same with a page
- *     enter SLUG keep|drop             they may enter, with or without their Authorization
- *     hold SLUG                        from now on questions are kept
- *     held                             how many are kept
+ *     usage SLUG                       requests, open, bytes, activity, opening, opened, sockets;
+ * or "none" open SLUG IP PORT                how many visits are there to SLUG IP PORT from now on,
+ * and for those held: this address page SLUG NAME                   the same with a page enter SLUG
+ * keep|drop             they may enter, with or without their Authorization hold SLUG from now on
+ * questions are kept held                             how many are kept
  *
  * A slug that no line named is not found. It ends with its stdin.
  */
@@ -195,9 +193,10 @@ static void print_usage(struct demo *demo, const char *slug)
 	if (!route_usage(demo->route, slug, &usage))
 		printf("none\n");
 	else
-		printf("%ju %ju %ju %ju %ju %ju\n", (uintmax_t)usage.requests,
+		printf("%ju %ju %ju %ju %ju %ju %ju\n", (uintmax_t)usage.requests,
 		       (uintmax_t)usage.open, (uintmax_t)usage.bytes, (uintmax_t)usage.activity_ms,
-		       (uintmax_t)usage.opening, (uintmax_t)usage.opened_ms);
+		       (uintmax_t)usage.opening, (uintmax_t)usage.opened_ms,
+		       (uintmax_t)usage.sockets);
 }
 
 static void print_open(struct demo *demo, const char *slug, const char *ip, unsigned port)

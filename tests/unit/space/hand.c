@@ -494,12 +494,13 @@ static struct route_table *map_routes(struct hand *hand)
 	return table;
 }
 
-void hand_visit(struct hand *hand, const char *slug, bool begins)
+/* Our counters of a slug, as those of a worker of nginx. */
+static void count(struct hand *hand, const char *slug,
+		  void (*change)(const struct route_entry *entry, struct route_counters *counters,
+				 const struct route_key *key))
 {
 	struct route_table *table = map_routes(hand);
-	struct route_counters *counters;
 	struct route_entry *entry;
-	struct route_target target;
 	struct route_key key = {0};
 
 	assert_true(route_key_init(&key, slug, strlen(slug)));
@@ -507,12 +508,51 @@ void hand_visit(struct hand *hand, const char *slug, bool begins)
 	assert_non_null(entry);
 	atomic_store(&table->workers[0].owner,
 		     route_worker_id((uint32_t)getpid(), proc_start_time(getpid())));
-	counters = route_counters_of(table, 0, entry);
-	if (begins)
-		assert_true(route_enter(entry, counters, &key, (uint64_t)clock_mono_ms(), &target));
-	else
-		route_leave(counters, route_side(entry), 0, (uint64_t)clock_mono_ms());
+	change(entry, route_counters_of(table, 0, entry), &key);
 	munmap(table, sizeof(*table));
+}
+
+static void begin_visit(const struct route_entry *entry, struct route_counters *counters,
+			const struct route_key *key)
+{
+	struct route_target target;
+
+	assert_true(route_enter(entry, counters, key, (uint64_t)clock_mono_ms(), &target));
+}
+
+static void end_visit(const struct route_entry *entry, struct route_counters *counters,
+		      const struct route_key *key)
+{
+	route_leave(counters, route_side(entry), 0, (uint64_t)clock_mono_ms());
+}
+
+/* Nothing was said since the machine's start, or it would be idle since then only. */
+static void upgrade(const struct route_entry *entry, struct route_counters *counters,
+		    const struct route_key *key)
+{
+	route_upgraded(counters);
+	atomic_store(&counters->activity_ms, 0);
+}
+
+static void say(const struct route_entry *entry, struct route_counters *counters,
+		const struct route_key *key)
+{
+	atomic_store(&counters->activity_ms, (uint64_t)clock_mono_ms());
+}
+
+void hand_visit(struct hand *hand, const char *slug, bool begins)
+{
+	count(hand, slug, begins ? begin_visit : end_visit);
+}
+
+void hand_upgrade(struct hand *hand, const char *slug)
+{
+	count(hand, slug, upgrade);
+}
+
+void hand_say(struct hand *hand, const char *slug)
+{
+	count(hand, slug, say);
 }
 
 static struct route_target read_route(struct hand *hand, const char *slug)

@@ -82,6 +82,9 @@ void hand_forsake(struct hand *hand, const struct repo *repo);
 struct space hand_asleep(struct hand *hand, const struct repo *repo);
 /* A visit that begins, or ends, as a worker of nginx counts it. */
 void hand_visit(struct hand *hand, const char *slug, bool begins);
+/* An open visit becomes a WebSocket; something is said over it. */
+void hand_upgrade(struct hand *hand, const char *slug);
+void hand_say(struct hand *hand, const char *slug);
 /* Let the loop do what it has been woken for. */
 void hand_settle(struct hand *hand);
 

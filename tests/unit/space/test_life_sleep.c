@@ -198,6 +198,44 @@ static void is_stopped_after_a_long_sleep(void **state)
 	app_done(&app);
 }
 
+static void is_paged_out_after_a_while(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo;
+
+	hand_stop(hand);
+	hand->config.sleep.page_ms = 1;
+	hand_start(hand);
+	repo = hand_running(hand, "paged", &app);
+	hand_asleep(hand, &repo);
+	while (strcmp(world_get(hand->world, repo.id).depth, "paged-out") != 0)
+		hand_settle(hand);
+	assert_int_equal(hand_ask(hand, "me-paged", NULL), SPACE_WHO_ADDRESS);
+	assert_string_equal(hand_wait(hand, &repo, STAGE_RUNNING).depth, "");
+	app_done(&app);
+}
+
+static void sleeps_under_a_silent_websocket_where_that_is_said(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo;
+
+	hand_stop(hand);
+	hand->config.sleep.ignores_sockets = true;
+	hand_start(hand);
+	repo = hand_running(hand, "silent", &app);
+	hand_visit(hand, "me-silent", true);
+	hand_upgrade(hand, "me-silent");
+	hand_asleep(hand, &repo);
+	hand_settle(hand);
+	assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_SLEEPING);
+	hand_say(hand, "me-silent");
+	hand_wait(hand, &repo, STAGE_RUNNING);
+	app_done(&app);
+}
+
 static void stays_asleep_where_its_process_is_gone(void **state)
 {
 	struct hand *hand = *state;
@@ -391,6 +429,8 @@ int main(void)
 		TEST(keeps_a_private_space_asleep_for_strangers),
 		TEST(gives_a_card_back_and_starts_anew_by_a_visit),
 		TEST(is_stopped_after_a_long_sleep),
+		TEST(is_paged_out_after_a_while),
+		TEST(sleeps_under_a_silent_websocket_where_that_is_said),
 		TEST(stays_asleep_where_its_process_is_gone),
 		TEST(serves_from_the_old_version_where_a_push_comes_in_sleep),
 		TEST(begins_to_build_where_a_push_comes_in_deep_sleep),
