@@ -136,6 +136,8 @@ class Runner:
     def page_out(self, key):
         """Freeze, and move its memory to swap space."""
         self.freeze(key)
+        if self.runs[key]["PAGED"]:
+            return
         self.runs.pop(key)
         self.send("PAGE_OUT", ("KEY", key))
         assert self.until(key, lambda run: True)["PAGED"], "there is no swap space for it"
