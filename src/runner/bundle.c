@@ -24,8 +24,6 @@ enum {
 	OPEN_FILES_HARD = 65536,
 	OOM_SCORE = 500, /* Spaces are killed before anything of the machine's own */
 	CPU_PERIOD_US = 100 * 1000,
-	CPU_SHARES_OF_ONE = 1024,
-	CPU_SHARES_MAX = 262144, /* cgroup-v1/sched-design-CFS */
 	ADDRESS_ROOM = 16,
 	HOSTNAME_ROOM = 24,
 };
@@ -193,11 +191,12 @@ static json_t *namespaces(void)
 	return list;
 }
 
-static json_t *resources(const struct engine_limits *wanted)
+/* `starts`: it is an app, and its first seconds are what somebody waits for. */
+static json_t *resources(const struct engine_limits *wanted, bool starts)
 {
 	json_int_t memory = (json_int_t)wanted->memory_bytes;
 	json_int_t quota = (json_int_t)wanted->cpu_milli * CPU_PERIOD_US / 1000;
-	json_int_t shares = (json_int_t)wanted->cpu_milli * CPU_SHARES_OF_ONE / 1000;
+	json_int_t shares = (json_int_t)cgroup_shares(wanted->cpu_milli, starts);
 	json_t *limit = json_pack("{sI}", "limit", memory);
 
 	/* Memory plus swap: nothing is gained by swapping while awake. */
@@ -205,8 +204,7 @@ static json_t *resources(const struct engine_limits *wanted)
 		json_object_set_new(limit, "swap", json_integer(memory));
 	return json_pack("{s[{sb, ss}], so, s{sI, si, sI}, s{sI}}", "devices", "allow", 0, "access",
 			 "rwm", "memory", limit, "cpu", "quota", quota, "period", CPU_PERIOD_US,
-			 "shares", shares < CPU_SHARES_MAX ? shares : (json_int_t)CPU_SHARES_MAX,
-			 "pids", "limit", (json_int_t)wanted->pids);
+			 "shares", shares, "pids", "limit", (json_int_t)wanted->pids);
 }
 
 static json_t *linux_part(const struct datadir *dir, const struct engine_spec *spec, unsigned slot,
@@ -238,8 +236,9 @@ static json_t *linux_part(const struct datadir *dir, const struct engine_spec *s
 
 	return json_pack("{so, sO, so, ss, so, so, so, so}", "namespaces", namespaces(),
 			 "uidMappings", map, "gidMappings", map, "cgroupsPath", path, "resources",
-			 resources(&spec->limits), "maskedPaths", strings(masked), "readonlyPaths",
-			 strings(read_only), "seccomp", json_deep_copy(seccomp));
+			 resources(&spec->limits, spec->kind == ENGINE_APP), "maskedPaths",
+			 strings(masked), "readonlyPaths", strings(read_only), "seccomp",
+			 json_deep_copy(seccomp));
 }
 
 json_t *bundle_config(const struct runner_config *config, const struct engine_spec *spec,

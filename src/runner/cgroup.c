@@ -24,6 +24,11 @@ enum {
 	KILL_TIMEOUT_MS = 10 * 1000, /* a process in the kernel's hands may take its time */
 	POLL_US = 500,
 	PROCS_MAX_BYTES = 4 * 1024 * 1024,
+	SHARES_OF_ONE = 1024,
+	SHARES_LEAST = 2,
+	SHARES_MOST = 262144, /* cgroup-v1/sched-design-CFS */
+	WEIGHT_MOST = 10000,  /* cgroup-v2 */
+	START_FACTOR = 4,
 	LEFT_BYTES = 16 * 1024 * 1024, /* so little in memory counts as paged out in any case */
 };
 
@@ -196,6 +201,31 @@ int cgroup_page_out(const struct datadir *dir, const char *key, struct err *err)
 		return err_set(err, ERR_FULL, "%" PRId64 " of %" PRId64 " bytes stay in memory",
 			       left, before);
 	return 0;
+}
+
+uint64_t cgroup_shares(uint32_t cpu_milli, bool starts)
+{
+	uint64_t shares = (uint64_t)cpu_milli * SHARES_OF_ONE / 1000 * (starts ? START_FACTOR : 1);
+
+	if (shares > SHARES_MOST)
+		return SHARES_MOST;
+	return shares < SHARES_LEAST ? (uint64_t)SHARES_LEAST : shares;
+}
+
+/* Version 2 has another scale; runc has the same formula. */
+static uint64_t weight_of(uint64_t shares)
+{
+	return 1 + (shares - SHARES_LEAST) * (WEIGHT_MOST - 1) / (SHARES_MOST - SHARES_LEAST);
+}
+
+int cgroup_settle(const struct datadir *dir, const char *key, uint32_t cpu_milli, struct err *err)
+{
+	owned(free) char *folder = folder_of(dir, is_v2() ? NULL : "cpu", key);
+	uint64_t shares = cgroup_shares(cpu_milli, false);
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, is_v2() ? weight_of(shares) : shares);
+	return write_text(folder, is_v2() ? "cpu.weight" : "cpu.shares", text, err);
 }
 
 /* Send SIGKILL to all in one cgroup; returns how many there were. */

@@ -40,6 +40,17 @@ must_check int cgroup_thaw(const struct datadir *dir, const char *key, struct er
  */
 must_check int cgroup_page_out(const struct datadir *dir, const char *key, struct err *err);
 
+/*
+ * The weight of a run among others that want the processors, in shares of version 1. It follows
+ * from what the run may use; one that starts has four times as much, since somebody waits for it
+ * and a few seconds of processor time are most of what it needs.
+ */
+uint64_t cgroup_shares(uint32_t cpu_milli, bool starts);
+
+/* A run starts no more. */
+must_check int cgroup_settle(const struct datadir *dir, const char *key, uint32_t cpu_milli,
+			     struct err *err);
+
 /* Kill all processes of a run, or of the instance where `key` is NULL, and wait until they are
  * gone. */
 must_check int cgroup_kill(const struct datadir *dir, const char *key, struct err *err);

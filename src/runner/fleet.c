@@ -34,6 +34,7 @@ enum {
 	HEAR_CHECK_MS = 10,
 	FREEZE_MS = 5000, /* a busy machine: less than one otherwise */
 	FREEZE_LOOK_MS = 1,
+	START_MS = 30 * 1000,             /* an app's imports, on a busy machine */
 	LOG_MAX_BYTES = 16 * 1024 * 1024, /* one log; what passes it begins anew */
 };
 
@@ -72,6 +73,7 @@ struct run {
 	struct loop_timer *freeze_timer;
 	int64_t freeze_until_ms; /* 0: it is not being frozen */
 	bool paging;
+	bool starts; /* it has the weight of one that starts */
 };
 
 struct fleet {
@@ -233,6 +235,7 @@ static int go_live(struct run *run, struct err *err)
 		log_warn("runner.log", "run=%s error=%s", record->run.key, ignored.text);
 	if (record->run.kind == ENGINE_BUILD && !output_is_own(record->cache))
 		run->growth = growth_of(dir, record->disk_bytes, record->run.started_ms / 1000);
+	run->starts = record->run.kind == ENGINE_APP;
 	run->phase = PHASE_LIVE;
 	return loop_fd_add(run->fleet->setup.loop, run->conmon_fd, EPOLLIN, conmon_ended, run,
 			   &run->watch, err);
@@ -587,6 +590,21 @@ static void tell_full(struct run *run, bool full)
 	run->told_full = full;
 }
 
+/* Nobody tells us when it answers; so long is long enough. A clock that was set back ends it, too.
+ */
+static void settle(struct run *run)
+{
+	int64_t past_ms = clock_wall_ms() - run->record.run.started_ms;
+	struct err err = ERR_INIT;
+
+	if (!run->starts || (past_ms >= 0 && past_ms < START_MS))
+		return;
+	run->starts = false;
+	if (cgroup_settle(run->fleet->setup.config->dir, run->record.run.key, run->record.cpu_milli,
+			  &err) < 0)
+		log_warn("runner.settle", "run=%s error=%s", run->record.run.key, err.text);
+}
+
 static void bound_runs(void *arg)
 {
 	struct fleet *fleet = arg;
@@ -601,6 +619,7 @@ static void bound_runs(void *arg)
 			bound_log(run);
 		bound_disk(run);
 		tell_full(run, full);
+		settle(run);
 	}
 	loop_timer_set(fleet->bound_timer, BOUND_CHECK_MS);
 }

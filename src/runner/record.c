@@ -25,6 +25,7 @@ struct record record_of(const struct engine_spec *spec, unsigned slot)
 	snprintf(record.log, sizeof(record.log), "%s", spec->log);
 	snprintf(record.result, sizeof(record.result), "%s", spec->result ? spec->result : "");
 	snprintf(record.cache, sizeof(record.cache), "%s", spec->cache ? spec->cache : "");
+	record.cpu_milli = spec->limits.cpu_milli;
 	record.disk_bytes = spec->limits.disk_bytes;
 	record.data_bytes = spec->data_bytes;
 	return record;
@@ -56,7 +57,7 @@ int record_write(const struct datadir *dir, const struct record *record, struct 
 		 record->conmon_start);
 	str_addf(&text, "started=%" PRId64 "\nended=%" PRId64 "\nstatus=%d\noom=%d\n",
 		 run->started_ms, run->ended_ms, run->exit_status, run->oom);
-	str_addf(&text, "paged=%d\n", run->paged);
+	str_addf(&text, "paged=%d\ncpu=%" PRIu32 "\n", run->paged, record->cpu_milli);
 	add_reason(&text, run->reason);
 	str_add(&text, "complete=1\n");
 	if (str_check(&text, "record", err) < 0)
@@ -112,6 +113,7 @@ int record_read(const struct datadir *dir, const char *key, struct record *out, 
 	get_text(text.data, "log", record.log, sizeof(record.log));
 	get_text(text.data, "result", record.result, sizeof(record.result));
 	get_text(text.data, "cache", record.cache, sizeof(record.cache));
+	record.cpu_milli = (uint32_t)get_number(text.data, "cpu");
 	record.disk_bytes = (uint64_t)get_number(text.data, "disk");
 	record.data_bytes = (uint64_t)get_number(text.data, "data");
 	record.pid = (pid_t)get_number(text.data, "pid");

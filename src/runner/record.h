@@ -20,7 +20,8 @@ struct record {
 	char log[RECORD_NAME_ROOM];
 	char result[ENGINE_NAME_ROOM]; /* "" for an app */
 	char cache[RECORD_NAME_ROOM];
-	uint64_t disk_bytes; /* its limit */
+	uint32_t cpu_milli;  /* its limit */
+	uint64_t disk_bytes; /* the same */
 	uint64_t data_bytes; /* of /data; 0 for none */
 	pid_t pid;           /* of the container's init; 0 until RUNNING */
 	uint64_t pid_start;  /* with its start time, so that no other process is taken for it */

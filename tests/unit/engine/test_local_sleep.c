@@ -139,6 +139,49 @@ static void what_the_kernel_says_of_a_sleeper_holds(void **state)
 	contract_forget(key);
 }
 
+/* Of a run that may use two processors: 2048 shares, or what version 2 makes of them. */
+static int64_t cpu_weight(const char *key)
+{
+	owned(free) char *v1 =
+		mem_format("/sys/fs/cgroup/cpu/espace-%s/%s/cpu.shares", dir.instance, key);
+	owned(free) char *v2 =
+		mem_format("/sys/fs/cgroup/espace-%s/%s/cpu.weight", dir.instance, key);
+	owned(str_done) struct str text = str_new(64);
+	struct err err = ERR_INIT;
+
+	assert_int_equal(file_read(AT_FDCWD, file_exists(AT_FDCWD, v1) ? v1 : v2, &text, &err), 0);
+	return strtoll(text.data, NULL, 10);
+}
+
+static void a_start_has_more_weight_for_a_while(void **state)
+{
+	const char *key = CONTRACT_KEY(53);
+	owned(free) char *path = datadir_path(&dir, "run/bundles/%s/run", key);
+	owned(str_done) struct str record = str_new(4096);
+	struct err err = ERR_INIT;
+	int64_t until_ms;
+	int64_t starting;
+	char *at;
+
+	contract_submit(key);
+	contract_wait(contract_is_running, key);
+	starting = cpu_weight(key);
+	assert_true(starting == 4 * 2048 || starting == 313);
+	kill_runner();
+	assert_int_equal(file_read(AT_FDCWD, path, &record, &err), 0);
+	at = strstr(record.data, "\nstarted=");
+	assert_non_null(at);
+	at[strlen("\nstarted=")] = '0'; /* long ago */
+	assert_int_equal(file_write(AT_FDCWD, path, record.data, record.length, 0600, &err), 0);
+	contract_break_off();
+	until_ms = clock_mono_ms() + 10 * 1000;
+	while (cpu_weight(key) == starting && clock_mono_ms() < until_ms)
+		poll(NULL, 0, 10);
+	assert_true(cpu_weight(key) == 2048 || cpu_weight(key) == 79);
+	contract_stop(key);
+	contract_forget(key);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +189,7 @@ int main(void)
 		cmocka_unit_test(memory_that_was_paged_out_comes_back_whole),
 		cmocka_unit_test(one_that_is_being_paged_out_can_be_resumed),
 		cmocka_unit_test(what_the_kernel_says_of_a_sleeper_holds),
+		cmocka_unit_test(a_start_has_more_weight_for_a_while),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -83,7 +83,7 @@ static void limits_are_set(void **state)
 	const json_t *resources = json_object_get(json_object_get(json, "linux"), "resources");
 
 	assert_int_equal(number_at(resources, "cpu", "quota", NULL), 50000);
-	assert_int_equal(number_at(resources, "cpu", "shares", NULL), 512);
+	assert_int_equal(number_at(resources, "cpu", "shares", NULL), 4 * 512); /* it starts */
 	assert_int_equal(number_at(resources, "memory", "limit", NULL), 1 << 30);
 	assert_int_equal(number_at(resources, "pids", "limit", NULL), 64);
 	assert_string_equal(

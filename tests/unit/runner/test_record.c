@@ -50,6 +50,7 @@ static struct record full_record(void)
 		.log = "build-2.log",
 		.result = "env-0123456789abcdef",
 		.cache = "shared",
+		.cpu_milli = 1500,
 		.disk_bytes = UINT64_C(50) << 30,
 		.data_bytes = UINT64_C(20) << 30,
 		.pid = 1234,
@@ -81,6 +82,7 @@ static void what_is_written_is_read(void **state)
 	assert_string_equal(got.log, record.log);
 	assert_string_equal(got.result, record.result);
 	assert_string_equal(got.cache, record.cache);
+	assert_int_equal(got.cpu_milli, 1500);
 	assert_int_equal(got.disk_bytes, record.disk_bytes);
 	assert_int_equal(got.data_bytes, record.data_bytes);
 	assert_true(got.pid_start == record.pid_start);
