@@ -174,6 +174,24 @@ def test_what_an_app_keeps_is_there_after_everything_but_deletion(hub):
     wait(lambda: not image.parent.exists(), "the folder of a deleted Space")
 
 
+@pytest.mark.parametrize("flavor,again", [("cpu-upgrade", False), ("t4-small", True)])
+def test_a_space_that_sleeps_wakes_with_its_data(hub, flavor, again):
+    """Frozen it is the same process, stopped another one: /data is the same to both."""
+    place = Place(hub, "sleeper").make(storageTier="small", hardware=flavor)
+    place.note("before")
+    boot = place.look()["boot"]
+    assert place.call("POST", "/sleeptime", {"seconds": 1}).status == 200
+    hub.wait_stage("sleeper", "SLEEPING", timeout=30)
+    seen = place.look()
+    assert seen["notes"] == ["before"] and (seen["boot"] != boot) == again
+    place.note("after")
+    hub.wait_stage("sleeper", "SLEEPING", timeout=30)
+    image = place.image
+    assert place.call("DELETE", "/storage").status == 200  # of one that sleeps
+    wait(lambda: not image.exists(), "the image of a Space that slept")
+    place.remove()
+
+
 def test_storage_deleted_and_asked_for_at_once_is_empty(hub):
     place = Place(hub, "again").make(storageTier="small")
     place.note("gone")
