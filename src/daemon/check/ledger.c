@@ -20,6 +20,15 @@ static const struct checkup_question questions[] = {
 	{"SELECT 'ledger of ' || l.run_key FROM ledger l WHERE l.to_ms IS NULL"
 	 " AND NOT EXISTS (SELECT 1 FROM runs r WHERE r.key = l.run_key AND r.ended_ms IS NULL)",
 	 "a span is open and its run has ended", REMEDY},
+	{"SELECT 'ledger of ' || r.key FROM runs r WHERE r.kind = 'app' AND r.ended_ms IS NULL"
+	 " AND r.slept_ms IS NOT NULL AND EXISTS"
+	 " (SELECT 1 FROM ledger l WHERE l.run_key = r.key AND l.to_ms IS NULL)",
+	 "the run sleeps and is counted", REMEDY},
+	{"SELECT 'ledger of ' || r.key FROM runs r WHERE r.kind = 'app' AND r.ended_ms IS NULL"
+	 " AND r.started_ms IS NOT NULL AND r.slept_ms IS NULL AND EXISTS"
+	 " (SELECT 1 FROM ledger l WHERE l.run_key = r.key) AND NOT EXISTS"
+	 " (SELECT 1 FROM ledger l WHERE l.run_key = r.key AND l.to_ms IS NULL)",
+	 "the run is awake and no longer counted", "restart the Space"},
 	{"SELECT DISTINCT 'ledger of ' || a.run_key FROM ledger a JOIN ledger b"
 	 " ON b.run_id = a.run_id AND b.run_key = a.run_key AND b.id > a.id"
 	 " WHERE a.run_id <> 0 AND a.boot <> ''"

@@ -62,6 +62,20 @@ static void a_run_that_is_not_counted_is_named(void **state)
 	       "problem: ledger of b-2: the run has started and is not counted");
 }
 
+static void a_sleeper_that_is_counted_is_named(void **state)
+{
+	expect(state, "UPDATE runs SET slept_ms = 80 WHERE id = 9",
+	       "problem: ledger of b-2: the run sleeps and is counted");
+}
+
+static void a_run_that_woke_and_is_not_counted_is_named(void **state)
+{
+	expect(state,
+	       "UPDATE ledger SET to_ms = 80, to_mono = 1080, to_boot = 'x', used_ms = 10"
+	       " WHERE id = 3",
+	       "problem: ledger of b-2: the run is awake and no longer counted");
+}
+
 static void spans_that_overlap_are_named(void **state)
 {
 	expect(state, "UPDATE ledger SET from_ms = 29, from_mono = 1029, used_ms = 31 WHERE id = 2",
@@ -109,6 +123,8 @@ int main(void)
 		CASE(a_good_ledger_is_good),
 		CASE(an_open_span_of_an_ended_run_is_named),
 		CASE(a_run_that_is_not_counted_is_named),
+		CASE(a_sleeper_that_is_counted_is_named),
+		CASE(a_run_that_woke_and_is_not_counted_is_named),
 		CASE(spans_that_overlap_are_named),
 		CASE(a_length_that_its_ends_contradict_is_named),
 		CASE(an_end_without_a_length_is_named),
