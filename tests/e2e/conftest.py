@@ -9,10 +9,20 @@ import clients  # noqa: E402
 from hub import Hub  # noqa: E402
 
 
+# For test_hardware.py: one that one Space may have, and a card that the test makes up.
+COUNTED = """
+- {name: one-of-a-kind, title: One of a kind, cpu: 2, memory: 4, count: 1}
+- {name: made-up-card, title: Made-up card, cpu: 2, memory: 4, cards: [example.com/gpu=0],
+   accelerator: {type: gpu, model: Zero, manufacturer: Example, quantity: 1, vram: 1}}
+"""
+
+
 @pytest.fixture(scope="session")
 def hub():
     """One hub for all tests that do not end it: the base system and Gradio are made once."""
-    hub = Hub(options=["--log-level", "debug", "--sleep-min", "1"]).init()
+    hub = Hub(options=["--log-level", "debug", "--sleep-min", "1"])
+    hub.options += ["--hardware-cdi", hub.data / "cdi"]
+    hub.init().offer(COUNTED)
     try:
         yield hub.start()
         # Whatever the tests did to it: nothing is damaged.

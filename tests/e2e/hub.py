@@ -101,6 +101,12 @@ class Hub:
         else:
             subprocess.run(["cp", "-a", *BASE.iterdir(), self.data / "layers"], check=True)
 
+    def offer(self, flavors):
+        """Hardware beside that of the first hardware.yaml, which a word that changes nothing makes."""
+        self.words("grant", "me", "--hardware", "t4-small", "--revoke")
+        with open(self.data / "hardware.yaml", "a") as file:
+            file.write(flavors)
+
     def command(self):
         return [ESPACED, "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.options]
 
