@@ -487,7 +487,11 @@ static void paged_out(void *arg, const char *key, const struct err *err)
 	if (!run || !run->paging)
 		return;
 	run->paging = false;
-	if (err)
+	/* A machine without swap space is as its operator wants it; we may be asked again and
+	 * again. */
+	if (err && err->kind == ERR_NOT_FOUND)
+		log_debug("runner.page-out", "run=%s error=%s", key, err->text);
+	else if (err)
 		log_warn("runner.page-out", "run=%s error=%s", key, err->text);
 	set_sleep(run, ENGINE_FROZEN, !err);
 }
