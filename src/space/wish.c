@@ -108,6 +108,7 @@ static int set_hardware(struct store_db *db, int64_t repo_id, const struct wante
 {
 	struct space space;
 	int64_t sleep_s;
+	bool is_up;
 	bool serves;
 
 	if (read_process(db, repo_id, "hardware", &space, err) < 0 ||
@@ -120,7 +121,8 @@ static int set_hardware(struct store_db *db, int64_t repo_id, const struct wante
 	space.sleep_s = sleep_s;
 	if (grant_set_note(db, repo_id, "", err) < 0 || space_serves(db, repo_id, &serves, err) < 0)
 		return -1;
-	if (wanted->later && serves && space.stage == STAGE_RUNNING)
+	is_up = space.stage == STAGE_RUNNING || space.stage == STAGE_SLEEPING;
+	if (wanted->later && serves && is_up)
 		return write_later(db, &space, err);
 	return write_restart(db, &space, err);
 }

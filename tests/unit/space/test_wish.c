@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "space/runrow.h"
 #include "space/wish.h"
 #include "world.h"
 
@@ -219,6 +220,59 @@ static void knows_no_space_that_is_gone(void **state)
 	store_tx_end(tx);
 }
 
+/* A version of the Space's wish that answers visitors; the stage is one that it goes on from. */
+static void serve(struct world *world, const struct repo *repo, enum stage stage)
+{
+	struct space space = world_get(world, repo->id);
+	struct store_tx *tx = world_begin(world);
+	struct runrow row = {.kind = ENGINE_APP, .repo_id = repo->id, .log = 1};
+	struct err err = ERR_INIT;
+
+	row.generation = space.generation;
+	row.restart_nonce = space.restart_nonce;
+	snprintf(row.key, sizeof(row.key), "%s-%lld", repo->hex, (long long)row.generation);
+	world_ok(space_set_stage(store_tx_db(tx), &space, stage, "", &err), &err);
+	space.generation = 0; /* there is something to do for every one */
+	world_ok(space_settle(store_tx_db(tx), &space, &err), &err);
+	world_ok(runrow_add(store_tx_db(tx), &row, &err), &err);
+	world_ok(runrow_ready(store_tx_db(tx), &row, 0, &err), &err);
+	world_commit(tx);
+}
+
+static void stops_nothing_for_hardware_that_must_be_waited_for(void **state)
+{
+	static const enum stage stages[] = {STAGE_RUNNING, STAGE_SLEEPING};
+	struct world *world = *state;
+	struct repo repo;
+
+	for (size_t i = 0; i < sizeof(stages) / sizeof(*stages); i++) {
+		struct space before;
+		struct space after;
+
+		repo = world_space(world, stage_name(stages[i]));
+		serve(world, &repo, stages[i]);
+		before = world_get(world, repo.id);
+		WISH(world, &repo, 1, wish_hardware_later, "t4-small", 0);
+		WISH(world, &repo, 0, wish_hardware_later, "t4-small", 0);
+		after = world_get(world, repo.id);
+		assert_int_equal(after.stage, stages[i]);
+		assert_string_equal(after.flavor, "t4-small");
+		assert_int_equal(after.restart_nonce, before.restart_nonce);
+		assert_int_equal(after.generation, before.generation + 1);
+		assert_int_not_equal(after.settled, after.generation);
+	}
+}
+
+static void starts_anew_for_it_where_nothing_serves(void **state)
+{
+	struct world *world = *state;
+	struct repo repo = world_space(world, "down");
+
+	show(world, repo.id, STAGE_RUNTIME_ERROR, "boom");
+	WISH(world, &repo, 1, wish_hardware_later, "t4-small", 0);
+	assert_int_equal(world_get(world, repo.id).stage, STAGE_APP_STARTING);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -231,6 +285,8 @@ int main(void)
 		TEST(restarts_for_other_volumes),
 		TEST(asks_no_process_of_a_static_space),
 		TEST(knows_no_space_that_is_gone),
+		TEST(stops_nothing_for_hardware_that_must_be_waited_for),
+		TEST(starts_anew_for_it_where_nothing_serves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
