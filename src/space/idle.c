@@ -26,6 +26,12 @@ void idle_touch(struct idle *idle, int64_t now_ms)
 	idle->since_ms = now_ms;
 }
 
+void idle_shorten(struct idle *idle, const struct idle_rule *rule, int64_t after_ms)
+{
+	if (rule->sleep_ms > after_ms)
+		idle->since_ms -= rule->sleep_ms - after_ms;
+}
+
 int64_t idle_left_ms(struct idle *idle, const struct route_usage *usage,
 		     const struct idle_rule *rule, int64_t begin_ms, int64_t now_ms)
 {

@@ -39,6 +39,9 @@ int64_t idle_left_ms(struct idle *idle, const struct route_usage *usage,
 /* It is not idle now, whatever the counters say. */
 void idle_touch(struct idle *idle, int64_t now_ms);
 
+/* It is asked again after `after_ms`, where its sleep time is longer than that. */
+void idle_shorten(struct idle *idle, const struct idle_rule *rule, int64_t after_ms);
+
 /* From cheap to wake to cheap to keep. */
 enum idle_depth { IDLE_AWAKE, IDLE_FROZEN, IDLE_PAGED, IDLE_STOPPED };
 

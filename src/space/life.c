@@ -128,6 +128,7 @@ struct life_fact *life_fact_put(struct space_loop *loop, const struct engine_run
 		loop->facts = fact;
 	}
 	fact->run = *run;
+	fact->reports++;
 	return fact;
 }
 

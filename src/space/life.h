@@ -66,7 +66,8 @@ enum {
 struct life_fact {
 	struct life_fact *next;
 	struct engine_run run;
-	bool stopping; /* stop() was called by this hub */
+	bool stopping;    /* stop() was called by this hub */
+	unsigned reports; /* so many of it */
 };
 
 /* A question that waits for a Space. */
@@ -124,6 +125,7 @@ struct life {
 	bool has_sleeper;   /* … a run that goes on at once */
 	int64_t visited_ms; /* since when somebody waits for it to wake; 0: nobody does */
 	int64_t falls_ms;   /* when the engine was asked to suspend it; 0: it was not */
+	unsigned fell_at;   /* … after so many reports of it */
 	int64_t thaws_ms;   /* when the engine was last asked to resume it */
 	int64_t pages_ms;   /* when the engine was last asked to page it out; 0: never */
 	int64_t heard_ms;   /* what is said over a WebSocket after that wakes it */

@@ -8,9 +8,10 @@
 enum {
 	FALL_MAX_MS =
 		6000, /* in that time an engine freezes, or has said to itself that it can't */
-	THAW_AGAIN_MS = 500,           /* no word of a thawed run: ask once more */
-	PAGE_AGAIN_MS = 5 * 60 * 1000, /* there was no swap space to page it out to */
-	LISTEN_MS = 250,               /* between looks at the WebSockets of one that sleeps */
+	FALL_AGAIN_MS = 10 * 60 * 1000, /* it could not: the next try */
+	THAW_AGAIN_MS = 500,            /* no word of a thawed run: ask once more */
+	PAGE_AGAIN_MS = 5 * 60 * 1000,  /* there was no swap space to page it out to */
+	LISTEN_MS = 250,                /* between looks at the WebSockets of one that sleeps */
 };
 
 /* What is written down at the edges of a sleep. */
@@ -164,7 +165,8 @@ static bool fall(struct life *life, const struct life_view *view, const struct r
 }
 
 /* Awake. */
-static bool grow_tired(struct life *life, const struct life_view *view, const struct runrow *row)
+static bool grow_tired(struct life *life, const struct life_view *view, const struct runrow *row,
+		       const struct life_fact *fact)
 {
 	struct idle_rule rule = rule_of(life, view, row);
 	int64_t now_ms = clock_mono_ms();
@@ -178,6 +180,7 @@ static bool grow_tired(struct life *life, const struct life_view *view, const st
 	    !route_usage(life->loop->config.route, life->slug, &usage))
 		return false;
 	left_ms = idle_left_ms(&life->idle, &usage, &rule, begin_ms, now_ms);
+	life->fell_at = fact->reports;
 	if (left_ms == 0)
 		return fall(life, view, row, &rule);
 	if (left_ms > 0)
@@ -185,19 +188,27 @@ static bool grow_tired(struct life *life, const struct life_view *view, const st
 	return false;
 }
 
-/* The engine was asked to suspend it, and has not said that it did. */
+/* The engine was asked to suspend it, and has not said that it did; a report may say that it can't.
+ */
 static bool wait_for_sleep(struct life *life, const struct life_view *view,
-			   const struct runrow *row)
+			   const struct runrow *row, const struct life_fact *fact)
 {
+	struct idle_rule rule = rule_of(life, view, row);
 	int64_t left_ms = life->falls_ms + FALL_MAX_MS - clock_mono_ms();
+	bool refused = fact->reports != life->fell_at || left_ms <= 0;
 
-	if (left_ms > 0 && !is_wanted(life, view)) {
+	if (!refused && !is_wanted(life, view)) {
 		life_wake(life, left_ms);
 		return false;
 	}
 	/* Should it still be suspended, it is resumed behind that. */
 	thaw(life, row);
-	return stay_awake(life);
+	stay_awake(life);
+	if (refused) {
+		log_warn("space.suspend", "run=%s error=\"it does not freeze now\"", row->key);
+		idle_shorten(&life->idle, &rule, FALL_AGAIN_MS);
+	}
+	return true;
 }
 
 /* As deep as it is now, for who asks. */
@@ -316,5 +327,6 @@ bool life_sleep(struct life *life, const struct life_view *view)
 	}
 	if (row->slept_ms)
 		return wake(life, view, row);
-	return life->falls_ms ? wait_for_sleep(life, view, row) : grow_tired(life, view, row);
+	return life->falls_ms ? wait_for_sleep(life, view, row, fact)
+			      : grow_tired(life, view, row, fact);
 }

@@ -439,6 +439,16 @@ void hand_wait_who(struct hand *hand, const char *slug, enum space_who who)
 			fail_msg("%s never becomes %d", slug, who);
 }
 
+static void lack_sleep(void *arg)
+{
+	engine_fake_lack(((struct hand *)arg)->engine, ENGINE_CAN_SUSPEND);
+}
+
+void hand_lack_sleep(struct hand *hand)
+{
+	in_loop(hand, lack_sleep, hand);
+}
+
 void hand_settle(struct hand *hand)
 {
 	enum { TURNS = 3 }; /* news, a step, what it has led to */

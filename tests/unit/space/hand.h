@@ -85,6 +85,8 @@ void hand_visit(struct hand *hand, const char *slug, bool begins);
 /* An open visit becomes a WebSocket; something is said over it. */
 void hand_upgrade(struct hand *hand, const char *slug);
 void hand_say(struct hand *hand, const char *slug);
+/* The engine does not suspend today. */
+void hand_lack_sleep(struct hand *hand);
 /* Let the loop do what it has been woken for. */
 void hand_settle(struct hand *hand);
 

@@ -93,6 +93,19 @@ static void is_not_idle_since_before_a_touch(void **state)
 	assert_int_equal(idle_left_ms(&idle, &usage, &hour, 0, 7200 * 1000), hour.sleep_ms);
 }
 
+static void is_asked_again_soon_where_it_could_not_sleep(void **state)
+{
+	struct idle idle = {0};
+	struct route_usage usage = {0};
+
+	idle_touch(&idle, 9999 * 1000);
+	idle_shorten(&idle, &hour, 60 * 1000);
+	assert_int_equal(idle_left_ms(&idle, &usage, &hour, 0, 9999 * 1000), 60 * 1000);
+	idle_touch(&idle, 9999 * 1000);
+	idle_shorten(&idle, &hour, 7200 * 1000);
+	assert_int_equal(idle_left_ms(&idle, &usage, &hour, 0, 9999 * 1000), hour.sleep_ms);
+}
+
 static void takes_no_time_of_the_future(void **state)
 {
 	struct idle idle = {0};
@@ -143,6 +156,7 @@ int main(void)
 		cmocka_unit_test(begins_anew_where_counts_are_lost),
 		cmocka_unit_test(counts_what_was_before_the_clock_began),
 		cmocka_unit_test(is_not_idle_since_before_a_touch),
+		cmocka_unit_test(is_asked_again_soon_where_it_could_not_sleep),
 		cmocka_unit_test(takes_no_time_of_the_future),
 		cmocka_unit_test(never_sleeps_where_that_is_wished),
 		cmocka_unit_test(sleeps_deeper_with_time),

@@ -198,6 +198,21 @@ static void is_stopped_after_a_long_sleep(void **state)
 	app_done(&app);
 }
 
+static void goes_on_where_it_can_not_be_suspended(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo = hand_running(hand, "wakeful", &app);
+
+	hand_lack_sleep(hand);
+	hand_forsake(hand, &repo);
+	hand_settle(hand);
+	hand_settle(hand);
+	assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_RUNNING);
+	assert_int_equal(hand_route(hand, "me-wakeful"), ROUTE_RUNNING);
+	app_done(&app);
+}
+
 static void is_paged_out_after_a_while(void **state)
 {
 	struct hand *hand = *state;
@@ -429,6 +444,7 @@ int main(void)
 		TEST(keeps_a_private_space_asleep_for_strangers),
 		TEST(gives_a_card_back_and_starts_anew_by_a_visit),
 		TEST(is_stopped_after_a_long_sleep),
+		TEST(goes_on_where_it_can_not_be_suspended),
 		TEST(is_paged_out_after_a_while),
 		TEST(sleeps_under_a_silent_websocket_where_that_is_said),
 		TEST(stays_asleep_where_its_process_is_gone),
