@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/proc.h"
@@ -206,8 +207,14 @@ static int open_image(const struct datadir *dir, const char *space, uint64_t byt
 
 	if (beneath_open(dir, folder_path, O_RDONLY | O_DIRECTORY, &folder, err) < 0)
 		return -1;
-	if (beneath_open(dir, path, O_RDWR, &image, err) < 0)
-		return err->kind == ERR_NOT_FOUND ? make(folder, bytes, out, err) : -1;
+	if (beneath_open(dir, path, O_RDWR, &image, err) < 0) {
+		if (err->kind != ERR_NOT_FOUND)
+			return -1;
+		*err = ERR_INIT;
+		/* The folder may be as new as the image. */
+		return file_sync_dir(dir->fd, "spaces", err) < 0 ? -1
+								 : make(folder, bytes, out, err);
+	}
 	if (lock_image(image, clock_mono_ms() + WAIT_MS, err) < 0 ||
 	    upper_check_room(image, err) < 0 || fit(image, bytes, err) < 0)
 		return -1;

@@ -159,6 +159,7 @@ def test_what_an_app_keeps_is_there_after_everything_but_deletion(hub):
     place.note("paused")
     assert place.call("POST", "/pause").status == 200
     wait(lambda: not hub.words("check", check=False).returncode, "a paused Space's disk is no fault")
+    assert hub.words("gc", check=False).returncode == 0 and image.exists()
     assert place.call("POST", "/restart").status == 200
     assert place.wait_other(None)["notes"] == [*notes, "paused"]
 
