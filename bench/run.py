@@ -19,6 +19,7 @@ from hub import BUILD, Hub, fetch, free_port  # noqa: E402
 import calls  # noqa: E402
 import churn  # noqa: E402
 import commits  # noqa: E402
+import duplicate  # noqa: E402
 import lists  # noqa: E402
 import memory  # noqa: E402
 import recovery  # noqa: E402
@@ -177,6 +178,8 @@ def main():
         results["calls"] = calls.bench(arguments.rounds)
     if "commits" in arguments.names:
         results["commits"] = commits.bench(arguments.rounds)
+    if "duplicate" in arguments.names:
+        results["duplicate"] = duplicate.bench(arguments.rounds)
     if "memory" in arguments.names:
         results["memory"] = memory.bench()
     if "lists" in arguments.names:
