@@ -11,7 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / "build/.venv-test"
-VENV_PACKAGES = ["pytest==8.3.4"]
+VENV_PACKAGES = ["pytest==8.3.4", "pytest-xdist==3.6.1"]
+# Tests wait for each other rather than for the machine, so files go side by side; a file is one after the other.
+SIDE_BY_SIDE = ["-n", "2", "--dist", "loadfile"]
 RESULTS = ROOT / "build/test-results"
 
 # A sanitizer that finds something must fail the test, and leave the cause in the log.
@@ -155,7 +157,7 @@ def pytest(folder, options, build, files=()):
         RESULTS.mkdir(parents=True, exist_ok=True)
         junit.unlink(missing_ok=True)
         chosen = [f"{folder}/{file}" for file in files] or [folder]
-        command = [VENV / "bin/pytest", *chosen, "-q", f"--junitxml={junit}", "-p", "no:cacheprovider"]
+        command = [VENV / "bin/pytest", *chosen, *SIDE_BY_SIDE, "-q", f"--junitxml={junit}", "-p", "no:cacheprovider"]
         if options.k:
             command += ["-k", options.k]
         env = {"ESPACE_BUILD": str(ROOT / build), "ESPACE_TEST_FULL": "1" if options.full else ""}

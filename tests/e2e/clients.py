@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 
-from hub import BUILD
+from hub import BUILD, turn
 
 # What a client environment holds; the folder's name is its key.
 COMMON = ["Jinja2"]  # with which a client fills in a card
@@ -24,21 +24,23 @@ def python(version):
     program = folder / "bin" / "python"
     stamp = folder / "complete"
     wanted = " ".join(ENVIRONMENTS[version])
-    if not stamp.exists() or stamp.read_text() != wanted:
-        uv = BUILD / "uv"
-        subprocess.run([uv, "venv", "-q", "--clear", "--python", "/usr/bin/python3.11", folder], check=True)
-        subprocess.run([uv, "pip", "install", "-q", "--python", program, *ENVIRONMENTS[version]], check=True)
-        stamp.write_text(wanted)
+    with turn(folder.name):
+        if not stamp.exists() or stamp.read_text() != wanted:
+            uv = BUILD / "uv"
+            subprocess.run([uv, "venv", "-q", "--clear", "--python", "/usr/bin/python3.11", folder], check=True)
+            subprocess.run([uv, "pip", "install", "-q", "--python", program, *ENVIRONMENTS[version]], check=True)
+            stamp.write_text(wanted)
     return program
 
 
 def javascript():
     """The folder from which a script finds @huggingface/hub."""
     folder = BUILD / f".node-client-{JAVASCRIPT}"
-    if not (folder / "complete").exists():
-        subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder,
-                        f"@huggingface/hub@{JAVASCRIPT}"], check=True)
-        (folder / "complete").touch()
+    with turn(folder.name):
+        if not (folder / "complete").exists():
+            subprocess.run(["npm", "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder,
+                            f"@huggingface/hub@{JAVASCRIPT}"], check=True)
+            (folder / "complete").touch()
     return folder
 
 
