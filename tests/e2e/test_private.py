@@ -57,18 +57,36 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
 '''
 
+GREETER = """
+import gradio
+gradio.Interface(lambda name: f"Hello {name}!", "text", "text", api_name="greet").launch()
+"""
+
+# A call of its function, and the refusal of who brings no token.
+GREET = """
+import json, sys
+from gradio_client import Client
+try:
+    Client(sys.argv[1], verbose=False)
+    refused = None
+except Exception as error:
+    refused = str(error)
+answer = Client(sys.argv[1], token=sys.argv[2], verbose=False).predict("Ada", api_name="/greet")
+print(json.dumps([refused, answer]))
+"""
+
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 
 class Space:
     """A running Space guild/NAME, and visits of it."""
 
-    def __init__(self, hub, name, visibility="private"):
+    def __init__(self, hub, name, visibility="private", app=APP):
         self.hub, self.id = hub, f"guild/{name}"
         body = {"name": name, "organization": "guild", "type": "space", "sdk": "gradio", "visibility": visibility}
         assert hub.call("POST", "/api/repos/create", body).status == 200
         lines = [{"key": "header", "value": {"summary": "app"}},
-                 {"key": "file", "value": {"path": "app.py", "content": APP, "encoding": "utf-8"}}]
+                 {"key": "file", "value": {"path": "app.py", "content": app, "encoding": "utf-8"}}]
         assert self.call("POST", "/commit/main", "\n".join(map(json.dumps, lines)).encode()).status == 200
         self.wait("RUNNING")
         self.host = self.call("GET", "").json["host"]
@@ -148,6 +166,14 @@ def test_who_may_read_may_visit_and_the_app_sees_no_token(hidden, tokens, who, w
     assert answer.json["path"] == "/a?b=c"
     assert "hf_" not in answer.body.decode()
     assert "authorization" not in answer.json["headers"]
+
+
+def test_gradio_client_gets_in_by_its_token(hub, tokens, new_client):
+    greeter = Space(hub, "greeter", app=GREETER)
+    new_client.environment.pop("HF_TOKEN")
+    refused, answer = new_client.run(GREET, greeter.host, tokens["visitor"])
+    assert answer == "Hello Ada!"
+    assert refused
 
 
 def test_an_apps_own_authorization_reaches_it(hidden, tokens):
