@@ -20,20 +20,24 @@ static int start(const struct start_plan *plan, struct record *record, struct er
 {
 	const struct datadir *dir = plan->config->dir;
 	owned(mounts_free) struct mounts *mounts = NULL;
+	int64_t started_ms;
 
 	if (bundle_write(plan->config, plan->spec, record->slot, plan->seccomp, err) < 0 ||
 	    mounts_new(plan->config, plan->spec, record->slot, plan->base, &mounts, err) < 0 ||
 	    container_create(dir, mounts, record, err) < 0)
 		return -1;
-	/* From here on there is a monitor to find. */
+	/* From here on there is a monitor to find. What the process uses counts from its first
+	 * step. */
 	if (record_write(dir, record, err) < 0 ||
 	    cgroup_bound_sockets(dir, record->run.key,
 				 plan->spec->limits.memory_bytes / SOCKET_MEMORY_PART, err) < 0 ||
-	    network_attach(dir, record->slot, record->pid, err) < 0 ||
-	    container_start(dir, record->run.key, err) < 0)
+	    network_attach(dir, record->slot, record->pid, err) < 0)
+		return -1;
+	started_ms = clock_wall_ms();
+	if (container_start(dir, record->run.key, err) < 0)
 		return -1;
 	record->run.state = ENGINE_RUNNING;
-	record->run.started_ms = clock_wall_ms();
+	record->run.started_ms = started_ms;
 	record->run.address = datadir_address(dir, record->slot);
 	return record_write(dir, record, err);
 }
