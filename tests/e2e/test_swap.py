@@ -8,11 +8,13 @@ import time
 
 import pytest
 
+import apps
 from hub import Hub
 
 LABEL_AT = 1024 + 3 * 4 + 16  # of the header that mkswap writes
 KINDS = ["file", *(["zram"] if pathlib.Path("/sys/class/zram-control").exists() else [])]
-WAIT_S = 20
+SLEEPS_SOON = ["--sleep-min", "1", "--sleep-pageout", "1", "--hardware-grants", "none"]
+WAIT_S = 60
 
 
 def label_of(device):
@@ -32,27 +34,35 @@ def devices():
     return set(pathlib.Path("/sys/block").glob("zram*"))
 
 
-def wait_for_swap(hub):
-    """It does not hold up the hub's readiness."""
+def wait_for(hub, what):
     end = time.monotonic() + WAIT_S
-    while not (found := swaps(hub)):
+    while not (found := what(hub)):
         assert time.monotonic() < end, hub.tail()
         time.sleep(0.05)
     return found
 
 
+def is_paged_out(hub):
+    return hub.runtime("sleeper")["stage"] == "SLEEPING" and hub.runtime("sleeper")["sleep"]["depth"] == "paged-out"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_swap_outlives_kills_and_goes_with_stop(kind):
-    hub = Hub(options=["--sleep-swap", f"{kind}:64M"]).init()
+    hub = Hub(options=["--sleep-swap", f"{kind}:64M", *SLEEPS_SOON]).init()
     before = devices()
     try:
         hub.start()
-        made = wait_for_swap(hub)
+        made = wait_for(hub, swaps)
         assert len(made) == 1 and (kind in made[0] or made[0] == str(hub.data / "swap"))
+        hub.create("sleeper", hardware="cpu-upgrade", sleepTimeSeconds=1)
+        hub.commit("sleeper", apps.plain("here"))
+        wait_for(hub, is_paged_out)
         hub.end(signal.SIGKILL)
         assert swaps(hub) == made
         hub.start()
-        assert wait_for_swap(hub) == made
+        assert wait_for(hub, swaps) == made
+        assert hub.visit("sleeper").body == b"here"
+        assert hub.logs("sleeper", "run").count("app says here") == 1  # the process that slept, not another
         assert hub.end() == 0 and swaps(hub) == made
         hub.stop()
         assert not swaps(hub) and not (hub.data / "swap").exists()
