@@ -17,7 +17,7 @@ from hub import Hub, fetch
 from test_secrets import process_of
 
 FULL = os.environ.get("ESPACE_TEST_FULL") == "1"
-KILLS = 20 if FULL else 3
+KILLS = 20 if FULL else 2
 
 GIB = 1 << 30
 TIERS = {"small": 20 * GIB, "medium": 150 * GIB, "large": 1000 * GIB}
