@@ -185,12 +185,12 @@ def monitor_kb(place, key):
 
 
 def cost(place, keys, before_kb, zram_before_kb):
-    """Of one of many: what its cgroup has (init, app and kernel memory) and its monitor; and what the machine misses."""
+    """Of one of many: what its cgroup (init, app, kernel memory) and its monitor have; and what the machine misses."""
     groups = [cgroup_file(place.hub, key, "memory.usage_in_bytes", "memory.current") / 1024 for key in keys]
     monitors = [monitor_kb(place, key) for key in keys]
     zram = (zram_kb() - zram_before_kb) / len(keys)
-    return {"cgroup_mb": round(statistics.mean(groups) / 1024, 2), "monitor_mb": round(statistics.mean(monitors) / 1024, 2),
-            "zram_mb": round(zram / 1024, 2),
+    return {"cgroup_mb": round(statistics.mean(groups) / 1024, 2),
+            "monitor_mb": round(statistics.mean(monitors) / 1024, 2), "zram_mb": round(zram / 1024, 2),
             "machine_mb": round(((before_kb - available_kb()) / len(keys) - zram) / 1024, 2)}
 
 
@@ -212,8 +212,9 @@ def bench_density(sleepers, rounds, files):
     found = {"sleepers": sleepers}
     with Place(files) as place:
         fitting = min(sleepers, available_kb() // (400 * 1024))  # frozen ones keep their memory
-        for depth, kind, count in [("frozen", "none", fitting),
-                                   *((depth, kind, sleepers) for depth, kind in swap_kinds(f"{max(1024, sleepers * SLEEPER_MB)}M").items())]:
+        swap_mb = max(1024, sleepers * SLEEPER_MB)
+        deeper = [(depth, kind, sleepers) for depth, kind in swap_kinds(f"{swap_mb}M").items()]
+        for depth, kind, count in [("frozen", "none", fitting), *deeper]:
             runner = place.with_swap(kind)
             put_to_sleep = runner.freeze if depth == "frozen" else runner.page_out
             alone = many(place, runner, 1, put_to_sleep)[0]  # what all share is in memory from now on
