@@ -21,7 +21,7 @@ BEAT = re.compile(r"beat (\d+)")
 
 # Says all the time that it is there; /work uses a processor, and sends what it is asked for.
 APP = '''
-import http.server, threading, time
+import http.server, os, threading, time
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         size, end = 2, time.monotonic() + 3
@@ -37,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 def beat():
     while True:
-        print("beat", int(time.time() * 1000), flush=True)
+        os.write(1, b"beat %d\\n" % int(time.time() * 1000))  # in one piece
         time.sleep(0.02)
 threading.Thread(target=beat, daemon=True).start()
 http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
