@@ -101,6 +101,31 @@ def bench_start(hub, rounds):
             "goal": "over_bare_s <= 0.3"}
 
 
+def app_of(hub, name):
+    """Which process of a Gradio app answers; None: none does."""
+    answer = fetch(hub.host(name) + "/config")
+    return answer.json["app_id"] if answer.status == 200 else None
+
+
+def bench_restart(hub, rounds):
+    """A secret changes and the app is restarted with it: from the request to the first answer of the new process."""
+    ours, bare = [], []
+    hub.create("again")
+    hub.commit("again", example_files("again"))
+    seconds_until_answer(hub.host("again") + "/")
+    seconds_until_stage(hub, "again", ("RUNNING",))
+    for i in range(rounds):
+        bare.append(bare_start(hub))
+        before, start = app_of(hub, "again"), time.monotonic()
+        assert hub.call("POST", "/api/spaces/me/again/secrets", {"key": "ROUND", "value": str(i)}).status == 200
+        while app_of(hub, "again") in (before, None):
+            time.sleep(POLL_S)
+        ours.append(time.monotonic() - start)
+        seconds_until_stage(hub, "again", ("RUNNING",))
+    over = statistics.median(o - b for o, b in zip(ours, bare))
+    return {"espace_s": summary(ours), "bare_s": summary(bare), "over_bare_s": round(over, 3)}
+
+
 def pip_build(cache):
     """`pip install gradio` in a fresh venv; pip compiles bytecode by default."""
     with tempfile.TemporaryDirectory() as folder:
@@ -162,12 +187,14 @@ def main():
     parser.add_argument("names", nargs="*", default=["start", "build", "front"])
     arguments = parser.parse_args()
     results = {"machine": {"cpus": os.cpu_count(), "load": os.getloadavg()}}
-    if "start" in arguments.names:
+    if {"start", "restart"} & set(arguments.names):
         hub = Hub().init()
         try:
             hub.start()
             our_build(hub, "first", "")
-            results["start"] = bench_start(hub, arguments.rounds)
+            for name, bench in (("start", bench_start), ("restart", bench_restart)):
+                if name in arguments.names:
+                    results[name] = bench(hub, arguments.rounds)
         finally:
             hub.remove()
     if "build" in arguments.names:
