@@ -1,8 +1,4 @@
-#include "checking.h"
-
-#include <sqlite3.h>
-
-#include "scratch.h"
+#include "rows.h"
 
 /* A Space whose app ran from 2 to 60, and was asleep in the middle; and one that runs. */
 static const char good[] =
@@ -17,32 +13,12 @@ static const char good[] =
 	" (2, 5, 'b-1', 8, 'cpu-basic', 3, 50, 1050, 'x', 60, 1060, 'x', 10),"
 	" (3, 5, 'b-2', 9, 'cpu-basic', 3, 70, 1070, 'x', NULL, NULL, '', NULL);";
 
-/* From outside, so that rules of the store do not hold it up. */
-static void write_rows(const struct scratch *scratch, const char *sql)
-{
-	sqlite3 *other = NULL;
-
-	assert_int_equal(sqlite3_open(scratch->path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(other), SQLITE_OK);
-}
-
 /* What is said after `sql` was run on good rows. */
 static void expect(void **state, const char *sql, const char *said)
 {
-	struct checking checking;
-	struct err err = ERR_INIT;
-
-	write_rows(scratch_of(state), good);
-	write_rows(scratch_of(state), sql);
-	checking_begin(&checking);
-	checking.checkup.store = scratch_of(state)->store;
-	assert_int_equal(checkup_ledger(&checking.checkup, &err), 0);
-	if (*said)
-		assert_non_null(strstr(checking_text(&checking), said));
-	else
-		assert_string_equal(checking_text(&checking), "");
-	checking_end(&checking);
+	rows_write(scratch_of(state), good);
+	rows_write(scratch_of(state), sql);
+	rows_expect(scratch_of(state), checkup_ledger, said);
 }
 
 static void a_good_ledger_is_good(void **state)

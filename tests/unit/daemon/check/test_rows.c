@@ -1,8 +1,4 @@
-#include "checking.h"
-
-#include <sqlite3.h>
-
-#include "scratch.h"
+#include "rows.h"
 
 /* An account, and a Space with its repository. */
 static const char good[] =
@@ -12,33 +8,12 @@ static const char good[] =
 	"INSERT INTO spaces (repo_id, hex, full_name, slug, flavor, stage)"
 	" VALUES (5, 'b', 'me/demo', 'me-demo', 'cpu-basic', 'RUNNING');";
 
-/* From outside, so that rules of the store do not hold it up. */
-static void write_rows(const struct scratch *scratch, const char *sql)
-{
-	sqlite3 *other = NULL;
-
-	assert_int_equal(sqlite3_open(scratch->path, &other), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(other, sql, NULL, NULL, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_close(other), SQLITE_OK);
-}
-
 /* What is said after `sql` was run on good rows. */
 static void expect(void **state, const char *sql, const char *said)
 {
-	struct store *store = scratch_of(state)->store;
-	struct checking checking;
-	struct err err = ERR_INIT;
-
-	write_rows(scratch_of(state), good);
-	write_rows(scratch_of(state), sql);
-	checking_begin(&checking);
-	checking.checkup.store = store;
-	assert_int_equal(checkup_rows(&checking.checkup, &err), 0);
-	if (*said)
-		assert_non_null(strstr(checking_text(&checking), said));
-	else
-		assert_string_equal(checking_text(&checking), "");
-	checking_end(&checking);
+	rows_write(scratch_of(state), good);
+	rows_write(scratch_of(state), sql);
+	rows_expect(scratch_of(state), checkup_rows, said);
 }
 
 static void good_rows_are_good(void **state)

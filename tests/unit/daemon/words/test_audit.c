@@ -7,29 +7,11 @@
 #include "base/json.h"
 #include "daemon/words/words.h"
 #include "store/audit.h"
+#include "word.h"
 
-enum { WORDS_MAX = 16 };
-
-/* Run the word as from the command line; the texts end in NULL. What it prints is for free(). */
-static int run(struct store *store, const char *const *texts, char **out, struct err *err)
-{
-	char *argv[WORDS_MAX];
-	size_t length;
-	int argc = 0;
-
-	*err = ERR_INIT;
-	FILE *file = open_memstream(out, &length);
-	assert_non_null(file);
-	for (; texts[argc]; argc++)
-		argv[argc] = strdup(texts[argc]);
-	int result = words_audit(store, argc, argv, file, err);
-	fclose(file);
-	for (int i = 0; i < argc; i++)
-		free(argv[i]);
-	return result;
-}
-
-#define RUN(...) run(store, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}, &out, &err)
+#define RUN(...)                                                                                   \
+	word_run(words_audit, store, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL}, &out, \
+		 &err)
 
 static void add(struct store *store, const char *actor, const char *target)
 {
@@ -135,7 +117,7 @@ static void wrong_use_is_refused(void **state)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		owned(free) char *out = NULL;
 
-		assert_int_equal(run(store, wrong[i], &out, &err), -1);
+		assert_int_equal(word_run(words_audit, store, wrong[i], &out, &err), -1);
 		assert_int_equal(err.kind, ERR_INVALID);
 		assert_string_equal(out, "");
 	}
