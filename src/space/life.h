@@ -128,6 +128,7 @@ struct life {
 	unsigned fell_at;   /* … after so many reports of it */
 	int64_t thaws_ms;   /* when the engine was last asked to resume it */
 	int64_t pages_ms;   /* when the engine was last asked to page it out; 0: never */
+	bool listens;       /* heard_ms is set */
 	int64_t heard_ms;   /* what is said over a WebSocket after that wakes it */
 	struct idle idle;
 	char prepares[48];  /* environment whose build the crew prepares for it */

@@ -116,7 +116,7 @@ static bool stay_awake(struct life *life)
 	life->falls_ms = 0;
 	life->visited_ms = 0;
 	life->pages_ms = 0;
-	life->heard_ms = 0;
+	life->listens = false;
 	idle_touch(&life->idle, clock_mono_ms());
 	return true;
 }
@@ -153,6 +153,7 @@ static bool fall(struct life *life, const struct life_view *view, const struct r
 	    usage.requests != before ||
 	    idle_left_ms(&life->idle, &usage, rule, INT64_MIN, now_ms) > 0)
 		return stay_awake(life);
+	life->listens = true;
 	life->heard_ms = (int64_t)usage.activity_ms;
 	if (rule->stops)
 		return write_sleep(life, view, row, IDLE_STOPPED);
@@ -251,8 +252,9 @@ static bool hears(struct life *life, const struct runrow *row)
 
 	if (!route_usage(life->loop->config.route, life->slug, &usage) || usage.sockets == 0)
 		return false;
-	if (!life->heard_ms)
+	if (!life->listens)
 		life->heard_ms = row->slept_ms + clock_mono_ms() - clock_wall_ms();
+	life->listens = true;
 	if ((int64_t)usage.activity_ms > life->heard_ms)
 		life->visited_ms = clock_mono_ms();
 	life_wake(life, LISTEN_MS);
