@@ -14,14 +14,21 @@
 #include "repo/mark.h"
 #include "space/digest.h"
 
+int birth_check_name(const char *name, struct err *err)
+{
+	const char *fault = name_fault(name);
+
+	if (!fault)
+		return 0;
+	return err_set(err, ERR_INVALID, "\"%.100s\" is no name for a repository: %s", name, fault);
+}
+
 int birth_name(struct call *call, const char *name, struct err *err)
 {
 	struct repo *repo = &call->repo;
-	const char *fault = name_fault(name);
 
-	if (fault)
-		return err_set(err, ERR_INVALID, "\"%.100s\" is no name for a repository: %s", name,
-			       fault);
+	if (birth_check_name(name, err) < 0)
+		return -1;
 	snprintf(repo->name, sizeof(repo->name), "%s", name);
 	snprintf(repo->owner, sizeof(repo->owner), "%s", call->owner.name);
 	snprintf(repo->full_name, sizeof(repo->full_name), "%s/%s", repo->owner, repo->name);
@@ -30,11 +37,12 @@ int birth_name(struct call *call, const char *name, struct err *err)
 	return 0;
 }
 
-static int read_flavor(struct call *call, const struct hardware_flavor **out, struct err *err)
+static int read_flavor(struct call *call, const json_t *body, const struct hardware_flavor **out,
+		       struct err *err)
 {
 	const char *name = NULL;
 
-	if (json_get_text(call->body, "hardware", &name, err) < 0)
+	if (json_get_text(body, "hardware", &name, err) < 0)
 		return -1;
 	if (!name)
 		return 0;
@@ -49,7 +57,7 @@ int birth_setup(struct call *call, const json_t *body, struct space_setup *setup
 	json_t *variables = NULL;
 	json_t *volumes = NULL;
 
-	if (read_flavor(call, &setup->flavor, err) < 0 ||
+	if (read_flavor(call, body, &setup->flavor, err) < 0 ||
 	    json_get_text(body, "storageTier", &setup->storage, err) < 0 ||
 	    runtime_sleep_time(call, body, "sleepTimeSeconds", &setup->sleep_s, err) < 0 ||
 	    json_get_array(body, "secrets", &secrets, err) < 0 ||

@@ -28,6 +28,9 @@ struct birth {
 	const char *detail;
 };
 
+/* May a repository be called so? Errors: ERR_INVALID, which says why not. */
+must_check int birth_check_name(const char *name, struct err *err);
+
 /* Fill call->repo but its visibility. Errors: ERR_INVALID for what is no name. */
 must_check int birth_name(struct call *call, const char *name, struct err *err);
 

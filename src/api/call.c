@@ -68,8 +68,8 @@ static int path_type(const struct call *call, enum repo_type *out, struct err *e
 	return err_set(err, ERR_NO_ROUTE, "no kind of repository is called %s", plural);
 }
 
-static int check_right(const struct call *call, struct store_db *db, enum auth_right right,
-		       const struct repo *repo, struct err *err)
+int call_check_right(struct store_db *db, const struct actor *actor, enum auth_right right,
+		     const struct repo *repo, struct err *err)
 {
 	const struct auth_target target = {
 		.owner_id = repo->owner_id,
@@ -78,7 +78,7 @@ static int check_right(const struct call *call, struct store_db *db, enum auth_r
 		.is_private = repo->is_private,
 	};
 
-	return auth_check(db, &call->actor, right, &target, err);
+	return auth_check(db, actor, right, &target, err);
 }
 
 /* Find a repository and ask for a right on it. */
@@ -92,7 +92,7 @@ static int find_allowed(const struct call *call, struct store_db *db, enum auth_
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NO_REPO, "no %s %s", repo_type_name(type), full_name);
-	return check_right(call, db, right, repo, err);
+	return call_check_right(db, &call->actor, right, repo, err);
 }
 
 /* The namespace that a body names: the caller's own where it names none. */
@@ -243,7 +243,7 @@ static int lead_on(struct call *call, struct store_db *db, const char *full_name
 		return -1;
 	if (found == 0)
 		return err_set(err, ERR_NO_REPO, "no such repository");
-	if (check_right(call, db, AUTH_REPO_READ, &repo, err) < 0)
+	if (call_check_right(db, &call->actor, AUTH_REPO_READ, &repo, err) < 0)
 		return -1;
 	path = moved_path(call, &repo);
 	is_call = strncmp(path, "/api/", strlen("/api/")) == 0;

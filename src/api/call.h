@@ -103,6 +103,10 @@ must_check int call_entry(struct git *git, const char *commit, const char *path,
 /* The rows of call->repo as a Space. Errors: ERR_NO_REPO. */
 must_check int call_space(struct call *call, struct space *out, struct err *err);
 
+/* May somebody do that with a repository? Errors: as auth_check(). */
+must_check int call_check_right(struct store_db *db, const struct actor *actor,
+				enum auth_right right, const struct repo *repo, struct err *err);
+
 /*
  * Another repository that the call needs, such as a template, if the caller may read it.
  * Errors: ERR_NO_REPO.

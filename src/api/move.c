@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/birth.h"
 #include "api/runtime.h"
 #include "base/mem.h"
 
@@ -31,11 +32,9 @@ static int write_rows(struct call *call, struct repo *moved, const char *detail,
 static int read_name(struct call *call, const char *full_name, struct repo *moved, struct err *err)
 {
 	const char *name = strchr(full_name, '/') + 1;
-	const char *fault = name_fault(name);
 
-	if (fault)
-		return err_set(err, ERR_INVALID, "\"%.100s\" is no name for a repository: %s", name,
-			       fault);
+	if (birth_check_name(name, err) < 0)
+		return -1;
 	*moved = call->repo;
 	moved->owner_id = call->owner.id;
 	snprintf(moved->owner, sizeof(moved->owner), "%s", call->owner.name);
@@ -61,6 +60,7 @@ int call_move(struct call *call, struct err *err)
 	struct repo there;
 	struct repo moved;
 	const char *full_name;
+	bool is_same;
 
 	if (json_need_text(call->body, "toRepo", &full_name, err) < 0 ||
 	    call_claim(call, full_name, &there, err) < 0)
@@ -70,13 +70,12 @@ int call_move(struct call *call, struct err *err)
 			       repo_type_name(there.type), there.full_name);
 	if (read_name(call, full_name, &moved, err) < 0 || check_hardware(call, &moved, err) < 0)
 		return -1;
-	answer_json(call->answer, json_object());
-	if (call->repo.owner_id == moved.owner_id && strcmp(call->repo.name, moved.name) == 0)
-		return 0;
+	is_same = call->repo.owner_id == moved.owner_id && strcmp(call->repo.name, moved.name) == 0;
 	detail = mem_format("to %s/%s", moved.owner, moved.name);
-	if (write_rows(call, &moved, detail, err) < 0)
+	if (!is_same && write_rows(call, &moved, detail, err) < 0)
 		return -1;
-	if (moved.type == REPO_SPACE)
+	if (!is_same && moved.type == REPO_SPACE)
 		call_wake(call);
+	answer_json(call->answer, json_object());
 	return 0;
 }

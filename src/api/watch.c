@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/call.h"
 #include "api/limits.h"
 #include "api/metrics.h"
 #include "api/runtime.h"
@@ -90,18 +91,12 @@ static bool is_refusal(const struct err *err)
 static int check_right(struct store_db *db, const struct viewer *viewer, const struct repo *repo,
 		       struct err *err)
 {
-	const struct auth_target target = {
-		.owner_id = repo->owner_id,
-		.creator_id = repo->creator_id,
-		.full_name = repo->full_name,
-		.is_private = repo->is_private,
-	};
 	struct actor actor = {0};
 
 	if (viewer->user_id != 0 &&
 	    auth_actor_by_id(db, viewer->user_id, viewer->token_id, &actor, err) < 0)
 		return -1;
-	return auth_check(db, &actor, viewer->right, &target, err);
+	return call_check_right(db, &actor, viewer->right, repo, err);
 }
 
 /* 1 here is the Space, 0 there is none for this viewer any more, -1 failed. */
