@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -25,6 +27,15 @@ static inline void scratch_dir_make(struct datadir *dir)
 	dir->path = mem_text(place);
 	dir->fd = open(place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(dir->fd >= 0);
+}
+
+/* The same with a folder for Spaces, all of it ours. */
+static inline int scratch_dir_make_spaces(struct datadir *dir)
+{
+	scratch_dir_make(dir);
+	dir->owner = getuid();
+	dir->group = getgid();
+	return mkdirat(dir->fd, "spaces", 0700);
 }
 
 static inline int scratch_dir_remove(struct datadir *dir)

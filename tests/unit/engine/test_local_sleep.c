@@ -40,18 +40,24 @@ static const char holder[] =
 	"        self.send_response(200); self.end_headers(); self.wfile.write(body)\n"
 	"http.server.HTTPServer(('', 7860), Handler).serve_forever()\n";
 
-/* Version 1 of cgroups tells it in a file of another name. */
-static int64_t memory_of(const char *key)
+/* What a cgroup of a run says; version 1 has files of other names in folders of their own. */
+static int64_t number_of(const char *key, const char *v1_file, const char *v2_file)
 {
-	owned(free) char *v1 = mem_format(
-		"/sys/fs/cgroup/memory/espace-%s/%s/memory.usage_in_bytes", dir.instance, key);
+	owned(free) char *v1 =
+		mem_format("/sys/fs/cgroup/%.*s/espace-%s/%s/%s", (int)strcspn(v1_file, "."),
+			   v1_file, dir.instance, key, v1_file);
 	owned(free) char *v2 =
-		mem_format("/sys/fs/cgroup/espace-%s/%s/memory.current", dir.instance, key);
+		mem_format("/sys/fs/cgroup/espace-%s/%s/%s", dir.instance, key, v2_file);
 	owned(str_done) struct str text = str_new(64);
 	struct err err = ERR_INIT;
 
-	assert_int_equal(file_read(AT_FDCWD, file_exists(AT_FDCWD, v1) ? v1 : v2, &text, &err), 0);
+	assert_int_equal(file_read(AT_FDCWD, file_exists(AT_FDCWD, v2) ? v2 : v1, &text, &err), 0);
 	return strtoll(text.data, NULL, 10);
+}
+
+static int64_t memory_of(const char *key)
+{
+	return number_of(key, "memory.usage_in_bytes", "memory.current");
 }
 
 static void memory_that_was_paged_out_comes_back_whole(void **state)
@@ -142,15 +148,7 @@ static void what_the_kernel_says_of_a_sleeper_holds(void **state)
 /* Of a run that may use two processors: 2048 shares, or what version 2 makes of them. */
 static int64_t cpu_weight(const char *key)
 {
-	owned(free) char *v1 =
-		mem_format("/sys/fs/cgroup/cpu/espace-%s/%s/cpu.shares", dir.instance, key);
-	owned(free) char *v2 =
-		mem_format("/sys/fs/cgroup/espace-%s/%s/cpu.weight", dir.instance, key);
-	owned(str_done) struct str text = str_new(64);
-	struct err err = ERR_INIT;
-
-	assert_int_equal(file_read(AT_FDCWD, file_exists(AT_FDCWD, v1) ? v1 : v2, &text, &err), 0);
-	return strtoll(text.data, NULL, 10);
+	return number_of(key, "cpu.shares", "cpu.weight");
 }
 
 static void a_start_has_more_weight_for_a_while(void **state)

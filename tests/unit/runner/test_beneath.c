@@ -21,10 +21,7 @@ static struct datadir dir;
 
 static int set_up(void **state)
 {
-	scratch_dir_make(&dir);
-	dir.owner = getuid();
-	dir.group = getgid();
-	return mkdirat(dir.fd, "spaces", 0700);
+	return scratch_dir_make_spaces(&dir);
 }
 
 static int tear_down(void **state)
