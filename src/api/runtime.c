@@ -132,6 +132,12 @@ int runtime_seconds(const json_t *body, const char *key, int64_t *out, struct er
 	return 0;
 }
 
+int runtime_no_sleep_time(const struct call *call, const char *key, struct err *err)
+{
+	return err_set(err, ERR_INVALID, "\"%s\" must be -1, never, or from %lld to %d", key,
+		       (long long)call->config->sleep_min_s, SPACE_SLEEP_MAX_S);
+}
+
 int runtime_sleep_time(struct call *call, const json_t *body, const char *key, int64_t *out,
 		       struct err *err)
 {
@@ -139,9 +145,9 @@ int runtime_sleep_time(struct call *call, const json_t *body, const char *key, i
 
 	if (runtime_seconds(body, key, &seconds, err) < 0)
 		return -1;
-	if (seconds > 0 && seconds < call->config->sleep_min_s)
-		return err_set(err, ERR_INVALID, "\"%s\" must be -1, never, or at least %lld", key,
-			       (long long)call->config->sleep_min_s);
+	if (seconds != 0 && seconds != -1 &&
+	    (seconds < call->config->sleep_min_s || seconds > SPACE_SLEEP_MAX_S))
+		return runtime_no_sleep_time(call, key, err);
 	*out = seconds;
 	return 0;
 }

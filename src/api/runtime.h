@@ -40,3 +40,5 @@ must_check int runtime_seconds(const json_t *body, const char *key, int64_t *out
 /* A sleep time: -1, or no less than the hub's settings accept. Otherwise as runtime_seconds(). */
 must_check int runtime_sleep_time(struct call *call, const json_t *body, const char *key,
 				  int64_t *out, struct err *err);
+/* Refuse one that is none, and say which are. */
+int runtime_no_sleep_time(const struct call *call, const char *key, struct err *err);

@@ -169,8 +169,7 @@ int call_set_sleep(struct call *call, struct err *err)
 	    runtime_sleep_time(call, body, "seconds", &change.seconds, err) < 0)
 		return -1;
 	if (change.seconds == 0) /* missing, or nothing to sleep after */
-		return err_set(err, ERR_INVALID, "\"seconds\" must be -1, never, or at least %lld",
-			       (long long)call->config->sleep_min_s);
+		return runtime_no_sleep_time(call, "seconds", err);
 	return answer_change(call, &change, err);
 }
 
