@@ -74,21 +74,15 @@ int grant_revoke(struct store_db *db, int64_t account_id, const char *flavor, st
 	return put(db, &none, err);
 }
 
-static void add_used(void *arg, const struct ledger_use *use)
-{
-	*(int64_t *)arg += use->used_ms;
-}
-
 /* What is left of the hours; negative or 0 for none. */
 static int left_ms(struct store_db *db, int64_t account_id, const char *flavor,
 		   const struct kept_grant *grant, int64_t *out, struct err *err)
 {
 	const struct ledger_filter filter = {
 		.owner_id = account_id, .flavor = flavor, .from_ms = grant->given_ms};
-	const struct ledger_moment now = ledger_moment(0);
-	int64_t used_ms = 0;
+	int64_t used_ms;
 
-	if (ledger_each(db, &filter, &now, add_used, &used_ms, err) < 0)
+	if (ledger_used_ms(db, &filter, &used_ms, err) < 0)
 		return -1;
 	*out = grant->limit_ms - used_ms;
 	return 0;

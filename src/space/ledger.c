@@ -201,14 +201,13 @@ static void add_used(void *arg, const struct ledger_use *use)
 	*(int64_t *)arg += use->used_ms;
 }
 
-int ledger_used_ms(struct store_db *db, int64_t owner_id, const char *flavor, int64_t *out,
+int ledger_used_ms(struct store_db *db, const struct ledger_filter *filter, int64_t *out,
 		   struct err *err)
 {
-	const struct ledger_filter filter = {.owner_id = owner_id, .flavor = flavor};
-	struct ledger_moment now = ledger_moment(0);
+	const struct ledger_moment now = ledger_moment(0);
 
 	*out = 0;
-	return ledger_each(db, &filter, &now, add_used, out, err);
+	return ledger_each(db, filter, &now, add_used, out, err);
 }
 
 const char *ledger_seconds(int64_t ms, char out[static LEDGER_TEXT_ROOM])

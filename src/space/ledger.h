@@ -86,9 +86,9 @@ must_check int ledger_each(struct store_db *db, const struct ledger_filter *filt
 			   void (*each)(void *arg, const struct ledger_use *use), void *arg,
 			   struct err *err);
 
-/* How long an account's Spaces have used a flavor, until now. */
-must_check int ledger_used_ms(struct store_db *db, int64_t owner_id, const char *flavor,
-			      int64_t *out, struct err *err);
+/* How long that is together, until now. */
+must_check int ledger_used_ms(struct store_db *db, const struct ledger_filter *filter, int64_t *out,
+			      struct err *err);
 
 /* Decimal texts of exact numbers: "3.250" seconds, "0.000542" US dollars. */
 enum { LEDGER_TEXT_ROOM = 32 };

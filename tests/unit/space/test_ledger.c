@@ -287,6 +287,8 @@ static void give_owner(void)
 	store_query_end(query);
 }
 
+#define USED_BY(owner, name) (&(struct ledger_filter){.owner_id = (owner), .flavor = (name)})
+
 static void an_accounts_hours_are_those_of_its_spaces(void **state)
 {
 	struct err err = ERR_INIT;
@@ -296,11 +298,11 @@ static void an_accounts_hours_are_those_of_its_spaces(void **state)
 	add_run("a-1", ENGINE_APP, "t4-small", 0);
 	begin("a-1", at(0, 1000, "x"));
 	end("a-1", at(0, 8000, "x"));
-	world_ok(ledger_used_ms(db, 1, "t4-small", &used, &err), &err);
+	world_ok(ledger_used_ms(db, USED_BY(1, "t4-small"), &used, &err), &err);
 	assert_int_equal(used, 7000);
-	world_ok(ledger_used_ms(db, 1, "cpu-basic", &used, &err), &err);
+	world_ok(ledger_used_ms(db, USED_BY(1, "cpu-basic"), &used, &err), &err);
 	assert_int_equal(used, 0);
-	world_ok(ledger_used_ms(db, 2, "t4-small", &used, &err), &err);
+	world_ok(ledger_used_ms(db, USED_BY(2, "t4-small"), &used, &err), &err);
 	assert_int_equal(used, 0);
 }
 
