@@ -9,27 +9,8 @@
 
 #include "space/bill.h"
 #include "space/runrow.h"
+#include "tx.h"
 #include "world.h"
-
-static struct repo repo;
-static struct store_tx *tx;
-static struct store_db *db;
-
-static int setup(void **state)
-{
-	*state = world_new();
-	repo = world_space(*state, "used");
-	tx = world_begin(*state);
-	db = store_tx_db(tx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_tx_end(tx);
-	world_free(*state);
-	return 0;
-}
 
 static struct ledger_moment at(int64_t ms)
 {

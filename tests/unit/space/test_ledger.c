@@ -10,29 +10,10 @@
 #include "base/clock.h"
 #include "space/ledger.h"
 #include "space/runrow.h"
+#include "tx.h"
 #include "world.h"
 
 enum { MINUTE_MS = 60 * 1000 };
-
-static struct repo repo;
-static struct store_tx *tx;
-static struct store_db *db;
-
-static int setup(void **state)
-{
-	*state = world_new();
-	repo = world_space(*state, "used");
-	tx = world_begin(*state);
-	db = store_tx_db(tx);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	store_tx_end(tx);
-	world_free(*state);
-	return 0;
-}
 
 static struct ledger_moment at(int64_t wall_ms, int64_t mono_ms, const char *boot)
 {
