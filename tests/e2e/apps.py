@@ -22,6 +22,22 @@ print("app says {text}", flush=True)
 http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
 '''
 
+# Answers every request with VALUE, an expression, as JSON; SETUP runs before the first one.
+TELLING = '''
+import http.server, json
+SETUP
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(VALUE).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
+'''
+
 # WebSocket echo, a slow event stream, uploads counted, what the app saw of a request. Starlette and
 # uvicorn come with Gradio.
 TRAFFIC = '''
@@ -60,6 +76,10 @@ uvicorn.run(Starlette(routes=[
     WebSocketRoute("/echo", echo), Route("/ticks", ticks), Route("/upload", upload, methods=["POST"]),
     Route("/file", file), Route("/{path:path}", seen)]), host="0.0.0.0", port=7860, log_level="warning")
 '''
+
+
+def telling(setup, value):
+    return TELLING.replace("SETUP", setup.strip()).replace("VALUE", value)
 
 
 def plain(text):

@@ -16,6 +16,7 @@ import subprocess
 import threading
 import time
 
+import apps
 from hub import fetch
 from test_guide_words import PASSING, all_cgroups
 from test_secrets import process_of
@@ -32,19 +33,7 @@ FLAVORS = ["cpu-basic", "cpu-upgrade", "t4-small", "t4-medium"]
 CUT = (502, 503, 504)  # an answer that says nothing about whether it was done
 
 # Says which version it is, and which secret it was started with: both count upwards.
-APP = '''
-import http.server, json, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = json.dumps({"version": VERSION, "secret": int(os.environ.get("COUNT", "0"))}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *args):
-        pass
-http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
-'''
+APP = apps.telling("import os", '{"version": VERSION, "secret": int(os.environ.get("COUNT", "0"))}')
 
 
 def app(version, works=True):

@@ -23,29 +23,20 @@ import time
 
 import pytest
 
+import apps
 import clients
 from hub import fetch
 
 # Shows what it was started with; `boot` tells one process from the next.
-APP = '''
-import hashlib, http.server, json, os, uuid
+APP = apps.telling("""
+import hashlib, os, uuid
 token = os.environ.get("HF_TOKEN")
 SEEN = {"boot": uuid.uuid4().hex, "HF_TOKEN": token and hashlib.sha256(token.encode()).hexdigest(),
         "MODEL_REPO_ID": os.environ.get("MODEL_REPO_ID"), "SPACE_ID": os.environ["SPACE_ID"],
         "data": sorted(os.listdir("/data")) if os.path.ismount("/data") else None}
 if SEEN["data"] is not None:
     open("/data/" + SEEN["boot"], "w").close()
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        body = json.dumps(SEEN).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *args):
-        pass
-http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
-'''
+""", "SEEN")
 
 # Runs block after block in one namespace; `answer`, where a block sets it, comes back.
 PYTHON = """

@@ -12,22 +12,15 @@ import time
 
 import pytest
 
+import apps
+
 # Answers what it was given: of the secret only a hash.
-APP = '''
-import hashlib, http.server, json, os
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        secret = os.environ.get("PLANTED")
-        seen = {"secret": secret and hashlib.sha256(secret.encode()).hexdigest(), "mode": os.environ.get("MODE")}
-        body = json.dumps(seen).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *args):
-        pass
-http.server.ThreadingHTTPServer(("0.0.0.0", 7860), Handler).serve_forever()
-'''
+APP = apps.telling("""
+import hashlib, os
+def seen():
+    secret = os.environ.get("PLANTED")
+    return {"secret": secret and hashlib.sha256(secret.encode()).hexdigest(), "mode": os.environ.get("MODE")}
+""", "seen()")
 
 # What a person's script does; the value comes by the environment, as they are told to do it.
 SET = """
