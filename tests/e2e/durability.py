@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 CALLS = ("openat,open,creat,mkdir,mkdirat,write,writev,pwrite64,pwritev,ftruncate,copy_file_range,link,linkat,symlinkat,"
          "rename,renameat,renameat2,unlink,unlinkat,rmdir,fsync,fdatasync,syncfs,sendto,sendmsg")
@@ -42,10 +43,20 @@ class Trace:
             line = self.process.stderr.readline()
             assert "attached" in line, line
 
+    def wait_answer(self):
+        """Until the answer that a client has is among the calls: it gets it before strace sees the call's end."""
+        deadline = time.monotonic() + 30
+        while not any(map(is_answer, self.calls())):
+            assert time.monotonic() < deadline, "strace saw no answer"
+            time.sleep(0.01)
+
     def end(self):
         """The calls, in the order of their ends."""
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=60)
+        return self.calls()
+
+    def calls(self):
         with open(self.path, errors="replace") as lines:
             return parse(lines)
 

@@ -66,9 +66,10 @@ class Api(wire.Hub):
         trace = durability.Trace(self.folder / "trace", [self.child.pid])
         try:
             answer = self.call(method, path, "me", body)
+            assert answer.status == 200, answer.body
+            trace.wait_answer()
         finally:
             calls = trace.end()
-        assert answer.status == 200, answer.body
         return calls
 
 

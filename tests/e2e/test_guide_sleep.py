@@ -195,11 +195,11 @@ def test_changes_of_a_sleeping_space(hub, sleepers):
 def test_pages_of_apps_that_end(hub):
     hub.create("done")
     hub.commit("done", {"app.py": "print('work')\n"})
-    hub.create("broken")
-    hub.commit("broken", {"app.py": "raise SystemExit(3)\n"})
+    hub.create("failing")
+    hub.commit("failing", {"app.py": "raise SystemExit(3)\n"})
     hub.wait_stage("done", "STOPPED")
-    hub.wait_stage("broken", "RUNTIME_ERROR")
-    for name, title in (("done", b"<h1>Done</h1>"), ("broken", b"<h1>Something went wrong</h1>")):
+    hub.wait_stage("failing", "RUNTIME_ERROR")
+    for name, title in (("done", b"<h1>Done</h1>"), ("failing", b"<h1>Something went wrong</h1>")):
         page = hub.visit(name, headers=BROWSER)
         assert page.status == 503 and title in page.body and b"refresh" not in page.body
 

@@ -205,7 +205,7 @@ def test_the_ledger_has_what_was_seen_from_outside(priced):
     table = hub.words("usage", "--from", "1d", "me").splitlines()
     assert [line.split() for line in table if line.startswith("me/metered ")] == [
         ["me/metered", use["flavor"], use["seconds"], use["costUSD"]] for use in bill["uses"]]
-    assert hub.words("usage", "nobody", check=False).returncode == 1
+    assert hub.words("usage", "no-one", check=False).returncode == 1
 
 
 def test_events_tell_each_stage_until_the_space_is_gone(hub):

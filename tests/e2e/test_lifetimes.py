@@ -159,7 +159,7 @@ def test_words(hub):
     assert hub.words("user", "add", "me", "--fullname", "Else", check=False).returncode == 3
     assert hub.words("user", "add", "no/slash", check=False).returncode == 2
     assert hub.words("fly", check=False).returncode == 2
-    assert hub.words("token", "add", "nobody", check=False).returncode == 1
+    assert hub.words("token", "add", "no-one", check=False).returncode == 1
     reading = hub.words("token", "add", "me", "--role", "read", "--name", "reading")
     assert hub.call("GET", "/api/whoami-v2", token=reading).json["name"] == "me"
     assert hub.call("POST", "/api/repos/create", {"name": "x", "type": "model"}, token=reading).status == 403
