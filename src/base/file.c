@@ -227,6 +227,8 @@ static int empty_dir(int top, DIR *dir, unsigned depth, struct err *err)
 				return -1;
 			removed = true;
 		}
+		if (errno == ENOENT)
+			return 0; /* another removed the folder itself */
 		if (errno)
 			return err_sys(err, "read a folder");
 	} while (removed);
@@ -251,7 +253,7 @@ static int remove_entry(int top, int at, const char *name, unsigned depth, struc
 	if (!dir && errno == EXDEV)
 		return err_set(err, ERR_SYSTEM, "remove %s: a mount is in it", name);
 	if (!dir)
-		return err_sys(err, "open %s", name);
+		return errno == ENOENT ? 0 : err_sys(err, "open %s", name);
 	if (empty_dir(depth ? top : dirfd(dir), dir, depth + 1, err) < 0)
 		return -1;
 	if (unlinkat(at, name, AT_REMOVEDIR) < 0 && errno != ENOENT)

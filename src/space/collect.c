@@ -114,6 +114,7 @@ static int is_needed(const struct collect *collect, struct store_db *db, int lay
 	return is_named(db, name, ended_ms, err);
 }
 
+/* 1 it is put aside, 0 another collection took it since it was listed, -1 failed. */
 static int put_aside(int layers, const char *name, struct err *err)
 {
 	char mark[ID_HEX];
@@ -122,9 +123,9 @@ static int put_aside(int layers, const char *name, struct err *err)
 	random_id(mark); /* an earlier one of this name may still be there */
 	to = mem_format(GONE "%.8s-%s", mark, name);
 	if (renameat(layers, name, layers, to) < 0)
-		return err_sys(err, "put %s aside", name);
+		return errno == ENOENT ? 0 : err_sys(err, "put %s aside", name);
 	log_info("collect.layer", "layer=%s", name);
-	return 0;
+	return 1;
 }
 
 /* Up to AT_ONCE of them, with the turn to write, so that no row changes between look and name. */
@@ -141,10 +142,11 @@ static int collect_some(const struct collect *collect, char *const *names, size_
 		return -1;
 	for (size_t i = 0; i < count; i++) {
 		int needed = is_needed(collect, store_tx_db(tx), layers, names[i], err);
+		int aside = needed == 0 ? put_aside(layers, names[i], err) : 0;
 
-		if (needed < 0 || (needed == 0 && put_aside(layers, names[i], err) < 0))
+		if (needed < 0 || aside < 0)
 			return -1;
-		*collected += needed == 0;
+		*collected += (size_t)aside;
 	}
 	return file_sync_dir(collect->dir->fd, "layers", err);
 }

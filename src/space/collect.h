@@ -14,10 +14,10 @@
  *
  * Layers. One is needed by the plan or the wish of a Space, by a run that is open, or by one that
  * ended less than `keep_s` ago (a day at most for the files of an app); and a young one is left
- * alone. To be collected is to get another
- * name, "gone-…", inside of a transaction: whoever plans with a layer writes a row first and looks
- * for the layer after, so it is either seen here or misses the layer and makes it anew. What has
- * that name is removed later, by whoever may: collect_sweep().
+ * alone. To be collected is to get another name, "gone-…", inside of a transaction: whoever plans
+ * with a layer writes a row first and looks for the layer after, so it is either seen here or
+ * misses the layer and makes it anew. What has that name is removed later, by whoever may:
+ * collect_sweep(). Several collections may work at once: each layer is one's.
  */
 struct collect {
 	struct store *store;

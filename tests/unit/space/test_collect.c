@@ -1,6 +1,7 @@
 #include "space/collect.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -117,6 +118,47 @@ static void what_nobody_names_goes(void **state)
 	assert_false(is_there(place, app));
 	world_ok(collect_sweep(&place->dir, &bytes, &err), &err);
 	assert_true(bytes > 0);
+}
+
+/* The hub's own collection beside the administration word: each layer is taken once, and nobody
+ * minds. */
+static void *collect_and_sweep(void *arg)
+{
+	struct place *place = arg;
+	size_t *count = mem_new(size_t);
+	struct err err = ERR_INIT;
+	int64_t bytes = 0;
+
+	world_ok(collect_layers(&place->collect, count, &err), &err);
+	world_ok(collect_sweep(&place->dir, &bytes, &err), &err);
+	return count;
+}
+
+static void two_at_once(void **state)
+{
+	struct place *place = *state;
+
+	for (int round = 0; round < 20; round++) {
+		pthread_t threads[2];
+		size_t total = 0;
+
+		for (int i = 0; i < 16; i++) {
+			owned(free) char *path = mem_format("layers/env-%d/a/b/c", i);
+
+			make(place, path);
+		}
+		for (int i = 0; i < 2; i++)
+			assert_int_equal(
+				pthread_create(&threads[i], NULL, collect_and_sweep, place), 0);
+		for (int i = 0; i < 2; i++) {
+			void *count;
+
+			assert_int_equal(pthread_join(threads[i], &count), 0);
+			total += *(size_t *)count;
+			free(count);
+		}
+		assert_int_equal(total, 16);
+	}
 }
 
 static void what_is_young_stays(void **state)
@@ -276,6 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_a_space_wishes_and_plans_stays),
 		CASE(what_nobody_names_goes),
+		CASE(two_at_once),
 		CASE(what_is_young_stays),
 		CASE(a_run_keeps_its_layers_until_long_after_its_end),
 		CASE(other_names_are_none_of_ours),
