@@ -146,6 +146,15 @@ static int start_watch(struct hub *hub, struct err *err)
 			   &hub->watch, err);
 }
 
+static unsigned start_most(const struct settings *settings)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (settings->start_most > 0)
+		return (unsigned)settings->start_most;
+	return processors > 0 ? (unsigned)processors : 1;
+}
+
 static int start_loop(struct hub *hub, struct err *err)
 {
 	const struct settings *settings = hub->config->settings;
@@ -177,6 +186,7 @@ static int start_loop(struct hub *hub, struct err *err)
 			.sleep = {.ignores_sockets = !settings->sleep_websockets,
 				  .page_ms = settings->sleep_pageout_s * 1000,
 				  .stop_ms = settings->sleep_stop_s * 1000},
+			.rush_max = start_most(settings),
 			.make_engine = make_engine,
 			.changed = space_changed,
 			.changed_arg = hub,

@@ -577,6 +577,7 @@ static bool step_once(struct life *life, bool *gone)
 	if (life_exit(life, &view))
 		return true;
 	life_route(life, &view);
+	life_rush_look(life, &view);
 	if (*view.space.left_slug)
 		return leave_name(life, &view.space);
 	if (life_sleep(life, &view))

@@ -27,6 +27,7 @@
  *     life_push.c    a commit came: read its card, name the environment, write the app layer
  *     life_build.c   the environment is missing: make it, or wait for who makes it
  *     life_start.c   all layers are there: start the app
+ *     life_rush.c    many want to start: a few at a time
  *     life_ready.c   its process runs: probe it, then route visitors to it
  *     life_sleep.c   nobody visits it: it sleeps until somebody does
  *     life_exit.c    a run has ended
@@ -131,6 +132,8 @@ struct life {
 	bool listens;       /* heard_ms is set */
 	int64_t heard_ms;   /* what is said over a WebSocket after that wakes it */
 	struct idle idle;
+	int64_t stands_ms;  /* since when it waits for its turn to start; 0: it doesn't */
+	int64_t begun_ms;   /* when a start was begun that is under way; 0: none is */
 	char prepares[48];  /* environment whose build the crew prepares for it */
 	char waits_for[48]; /* environment that another Space builds; its log says so once */
 	struct probe *probe;
@@ -243,6 +246,11 @@ bool life_start(struct life *life, const struct life_view *view);
 /* Ask the engine for a run whose row is there. Errors: as engine submit(). */
 must_check int life_submit(struct life *life, const struct life_view *view,
 			   const struct runrow *row, struct err *err);
+/* May it start now? If not, it is woken when its turn has come. */
+bool life_rush_admits(struct life *life);
+void life_rush_began(struct life *life);
+/* Has its start ended, or is none wanted any more? Then it is the turn of others. */
+void life_rush_look(struct life *life, const struct life_view *view);
 bool life_ready(struct life *life, const struct life_view *view, const struct runrow *row);
 bool life_sleep(struct life *life, const struct life_view *view);
 bool life_exit(struct life *life, const struct life_view *view);

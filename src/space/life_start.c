@@ -311,8 +311,12 @@ bool life_start(struct life *life, const struct life_view *view)
 		return yield(life, space);
 	if (turn == LIFE_TURN_CHANGED || turn == LIFE_TURN_NOT_YET)
 		return turn == LIFE_TURN_CHANGED;
-	if (turn == LIFE_TURN_NOW && begin(life, space, runs, &beginning, &err))
+	if (turn == LIFE_TURN_NOW && !life_rush_admits(life))
+		return false;
+	if (turn == LIFE_TURN_NOW && begin(life, space, runs, &beginning, &err)) {
+		life_rush_began(life);
 		return true;
+	}
 	log_error("space.start", "space=%s error=%s", space->full_name, err.text);
 	life_rest(life);
 	return false;

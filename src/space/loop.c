@@ -15,6 +15,7 @@ enum {
 	CREW_THREADS = 2,
 	RETRY_MS = 1000,
 	BACKOFF_MS = 1000,
+	RUSH_MS = 10 * 1000,
 };
 
 /* The thread's start, as its starter sees it. */
@@ -292,6 +293,8 @@ int space_loop_start(const struct space_loop_config *config, struct space_loop *
 		loop->config.settle_ms = WISH_SETTLE_MS;
 	if (loop->config.backoff_ms == 0)
 		loop->config.backoff_ms = BACKOFF_MS;
+	if (loop->config.rush_ms == 0)
+		loop->config.rush_ms = RUSH_MS;
 	if (loop_new(&loop->loop, err) < 0) {
 		free(loop);
 		return -1;

@@ -52,6 +52,8 @@ struct space_loop_config {
 	void (*changed)(void *arg, int64_t repo_id);
 	void *changed_arg;
 	struct space_sleep sleep;
+	unsigned rush_max;  /* so many apps start at once; 0: any number */
+	int64_t rush_ms;    /* one that starts for longer counts no more; 0: ten seconds */
 	int64_t backoff_ms; /* wait before the first restart after a crash; 0: a second */
 	int64_t settle_ms;  /* wait for more changes before a restart; 0: WISH_SETTLE_MS */
 	int64_t retry_ms;   /* wait before something is tried again; 0: a second */

@@ -277,6 +277,26 @@ const struct engine_spec *hand_submission(struct hand *hand, size_t index)
 	}
 }
 
+static void count_standing(void *arg)
+{
+	struct lookup *lookup = arg;
+
+	lookup->count = 0;
+	for (const struct life *life = lookup->hand->loop->lives; life; life = life->next)
+		lookup->count += life->stands_ms != 0;
+}
+
+void hand_wait_standing(struct hand *hand, size_t count)
+{
+	struct lookup lookup = {.hand = hand};
+	int64_t since_ms = clock_mono_ms();
+
+	do {
+		in_loop(hand, count_standing, &lookup);
+	} while (lookup.count != count && go_on(hand, since_ms));
+	assert_int_equal(lookup.count, count);
+}
+
 static void count_drops(void *arg)
 {
 	struct lookup *lookup = arg;

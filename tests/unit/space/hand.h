@@ -60,6 +60,9 @@ void hand_end_build(struct hand *hand, const struct engine_spec *spec, int statu
 void hand_end_app(struct hand *hand, const struct engine_spec *spec, int status, bool oom,
 		  const char *said);
 
+/* Wait until so many wait for their turn to start. */
+void hand_wait_standing(struct hand *hand, size_t count);
+
 /* How often the engine was asked to drop the disk of a Space. */
 size_t hand_drops(struct hand *hand, const struct repo *repo);
 /* The next answer to that is an error. */
