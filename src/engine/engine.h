@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/meminfo.h"
 #include "base/own.h"
 
 /*
@@ -163,6 +164,8 @@ struct engine_ops {
 	 * Errors: ERR_NOT_FOUND for a run that has no process.
 	 */
 	int (*measure)(struct engine *engine, const char *key, struct err *err);
+	/* Of the machine on which suspended runs lie. At once. */
+	int (*memory)(struct engine *engine, struct meminfo *out, struct err *err);
 	void (*free)(struct engine *engine);
 };
 

@@ -8,6 +8,8 @@
 #include "engine/request.h"
 #include "engine/runs.h"
 
+enum { HALF_GIB = 512 << 20 };
+
 struct drop {
 	char space[25];
 };
@@ -43,6 +45,7 @@ struct fake {
 	size_t drops_told;
 	struct err drop_failure;
 	struct engine_metrics metrics; /* of the one run that has some */
+	struct meminfo memory;         /* of its machine */
 	struct runs asked;             /* runs that are to be measured, by the timer */
 };
 
@@ -253,6 +256,12 @@ static int measure(struct engine *engine, const char *key, struct err *err)
 	return 0;
 }
 
+static int memory(struct engine *engine, struct meminfo *out, struct err *err)
+{
+	*out = fake_of(engine)->memory;
+	return 0;
+}
+
 static void fake_free(struct engine *engine)
 {
 	struct fake *fake = fake_of(engine);
@@ -286,6 +295,7 @@ static const struct engine_ops ops = {
 	.forget = forget,
 	.drop_data = drop_data,
 	.measure = measure,
+	.memory = memory,
 	.free = fake_free,
 };
 
@@ -295,6 +305,7 @@ int engine_fake_new(struct loop *loop, bool automatic, struct engine **out, stru
 
 	fake->engine.ops = &ops;
 	fake->automatic = automatic;
+	fake->memory.memory = fake->memory.memory_left = HALF_GIB;
 	fake->timer = loop_timer_new(loop, deliver, fake);
 	*out = &fake->engine;
 	return 0;
@@ -337,6 +348,11 @@ void engine_fake_refuse(struct engine *engine, const struct err *err)
 void engine_fake_use(struct engine *engine, const struct engine_metrics *metrics)
 {
 	fake_of(engine)->metrics = *metrics;
+}
+
+void engine_fake_memory(struct engine *engine, const struct meminfo *memory)
+{
+	fake_of(engine)->memory = *memory;
 }
 
 void engine_fake_lack(struct engine *engine, unsigned capabilities)

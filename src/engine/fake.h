@@ -34,6 +34,9 @@ void engine_fake_refuse(struct engine *engine, const struct err *err);
  */
 void engine_fake_lack(struct engine *engine, unsigned capabilities);
 
+/* What the machine has and has left; until then half of a gigabyte of memory, and no swap space. */
+void engine_fake_memory(struct engine *engine, const struct meminfo *memory);
+
 /* Report a gap, as after a restart of the runner. */
 void engine_fake_lose(struct engine *engine);
 

@@ -198,6 +198,11 @@ static bool on_measured(struct local *local, uint64_t id, const struct engine_me
 	return false;
 }
 
+static int memory(struct engine *engine, struct meminfo *out, struct err *err)
+{
+	return meminfo_read(out, err);
+}
+
 /* The runner has forgotten what it was to remove, or its answer was lost. */
 static void lose_drops(struct local *local)
 {
@@ -384,6 +389,7 @@ static const struct engine_ops ops = {
 	.forget = forget,
 	.drop_data = drop_data,
 	.measure = measure,
+	.memory = memory,
 	.free = local_free,
 };
 

@@ -30,6 +30,7 @@
  *     life_rush.c    many want to start: a few at a time
  *     life_ready.c   its process runs: probe it, then route visitors to it
  *     life_sleep.c   nobody visits it: it sleeps until somebody does
+ *     life_relieve.c the machine is short of memory: who sleeps gives way
  *     life_exit.c    a run has ended
  *     life_stop.c    a run must not go on
  *     life_data.c    its storage was given up
@@ -127,6 +128,8 @@ struct life {
 	int64_t visited_ms; /* since when somebody waits for it to wake; 0: nobody does */
 	int64_t falls_ms;   /* when the engine was asked to suspend it; 0: it was not */
 	unsigned fell_at;   /* … after so many reports of it */
+	int64_t slept_ms;   /* since when the run sleeps that is the wish's own; 0: it doesn't */
+	bool gives_way;     /* … it is to be stopped, for its memory is needed */
 	int64_t thaws_ms;   /* when the engine was last asked to resume it */
 	int64_t pages_ms;   /* when the engine was last asked to page it out; 0: never */
 	bool listens;       /* heard_ms is set */
@@ -149,6 +152,7 @@ struct space_loop {
 	struct crew *crew;
 	struct loop_timer *observe; /* ask the engine again */
 	struct loop_timer *see;     /* tell the ledger that what runs goes on */
+	struct loop_timer *relieve; /* look whether there is memory left; NULL: never */
 	struct loop_timer *spend;   /* look whose granted hours are used up; NULL: nobody's count */
 	struct life *lives;
 	struct life_fact *facts;
@@ -279,6 +283,8 @@ bool life_queue_left(struct life *life, const struct life_view *view);
 void life_queue_moved(struct space_loop *loop);
 /* For the timer: give back hardware whose granted hours are used up (space/grant.h). */
 void life_spend(void *arg);
+/* For the timer: stop one that sleeps where the machine has hardly any memory left. */
+void life_relieve(void *arg);
 /* Ask the engine; takes the question, and answers it at once where nothing runs. */
 void life_measure(struct space_loop *loop, struct life_measure *measure);
 /* The engine's answer about a run; NULL for the key: about all that were asked for. */

@@ -274,8 +274,8 @@ static bool sleep_on(struct life *life, const struct life_view *view, const stru
 		return false;
 	}
 	depth = idle_depth(&rule, asleep_ms > 0 ? asleep_ms : 0, &next_ms);
-	if (depth == IDLE_STOPPED)
-		return write_sleep(life, view, row, depth);
+	if (depth == IDLE_STOPPED || life->gives_way)
+		return write_sleep(life, view, row, IDLE_STOPPED);
 	if (depth == IDLE_PAGED)
 		page_out(life, fact);
 	if (next_ms > 0)
@@ -317,6 +317,9 @@ bool life_sleep(struct life *life, const struct life_view *view)
 	const struct life_fact *fact = NULL;
 	const struct runrow *row = life_serving(life, view, &fact);
 
+	/* An old version that serves after a failed push would not come back. */
+	life->slept_ms = row && row == life_target(view) ? row->slept_ms : 0;
+	life->gives_way = life->gives_way && life->slept_ms;
 	if (!row)
 		return rise(life, view);
 	if (fact->run.state == ENGINE_FROZEN && row->slept_ms)

@@ -16,6 +16,7 @@ enum {
 	RETRY_MS = 1000,
 	BACKOFF_MS = 1000,
 	RUSH_MS = 10 * 1000,
+	RELIEVE_MS = 5 * 1000,
 };
 
 /* The thread's start, as its starter sees it. */
@@ -182,12 +183,16 @@ static int begin(struct space_loop *loop, struct err *err)
 	loop->engine->arg = loop;
 	loop->observe = loop_timer_new(loop->loop, observe, loop);
 	loop->see = loop_timer_new(loop->loop, see, loop);
+	if (config->sleep.reserve_percent)
+		loop->relieve = loop_timer_new(loop->loop, life_relieve, loop);
 	if (config->grants)
 		loop->spend = loop_timer_new(loop->loop, life_spend, loop);
 	if (read_spaces(loop, err) < 0)
 		return -1;
 	loop_timer_set(loop->observe, 0);
 	loop_timer_set(loop->see, LEDGER_SEEN_MS);
+	if (loop->relieve)
+		loop_timer_set(loop->relieve, config->relieve_ms);
 	if (loop->spend)
 		loop_timer_set(loop->spend, 0);
 	return 0;
@@ -252,6 +257,7 @@ static void end(struct space_loop *loop)
 	life_free_all(loop);
 	loop_timer_free(take(loop->observe));
 	loop_timer_free(take(loop->see));
+	loop_timer_free(take(loop->relieve));
 	loop_timer_free(take(loop->spend));
 	if (loop->engine)
 		loop->engine->ops->free(loop->engine);
@@ -293,6 +299,8 @@ int space_loop_start(const struct space_loop_config *config, struct space_loop *
 		loop->config.settle_ms = WISH_SETTLE_MS;
 	if (loop->config.backoff_ms == 0)
 		loop->config.backoff_ms = BACKOFF_MS;
+	if (loop->config.relieve_ms == 0)
+		loop->config.relieve_ms = RELIEVE_MS;
 	if (loop->config.rush_ms == 0)
 		loop->config.rush_ms = RUSH_MS;
 	if (loop_new(&loop->loop, err) < 0) {

@@ -28,6 +28,9 @@ struct space_sleep {
 	bool ignores_sockets; /* an open WebSocket keeps nobody awake */
 	int64_t page_ms;      /* so long asleep, they are paged out; 0: never */
 	int64_t stop_ms;      /* so long asleep, they are stopped; 0: never */
+	/* With less memory and swap space left, those who have slept longest are stopped; 0: none
+	 */
+	unsigned reserve_percent;
 };
 
 struct space_loop_config {
@@ -55,6 +58,7 @@ struct space_loop_config {
 	unsigned rush_max;  /* so many apps start at once; 0: any number */
 	int64_t rush_ms;    /* one that starts for longer counts no more; 0: ten seconds */
 	int64_t backoff_ms; /* wait before the first restart after a crash; 0: a second */
+	int64_t relieve_ms; /* between two looks at the memory that is left; 0: five seconds */
 	int64_t settle_ms;  /* wait for more changes before a restart; 0: WISH_SETTLE_MS */
 	int64_t retry_ms;   /* wait before something is tried again; 0: a second */
 };

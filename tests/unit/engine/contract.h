@@ -510,6 +510,16 @@ static inline void a_disk_that_is_not_there_is_dropped(void **state)
 	assert_int_equal(contract.dropped, 1);
 }
 
+static inline void the_memory_of_its_machine_is_known(void **state)
+{
+	struct meminfo info;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(contract.engine->ops->memory(contract.engine, &info, &err), 0);
+	assert_true(info.memory_left > 0 && info.memory_left <= info.memory);
+	assert_true(info.swap_left <= info.swap);
+}
+
 #define CONTRACT_TESTS                                                           \
 	cmocka_unit_test(a_submitted_run_is_observed_at_once),                   \
 		cmocka_unit_test(a_key_is_started_once),                         \
@@ -517,6 +527,7 @@ static inline void a_disk_that_is_not_there_is_dropped(void **state)
 		cmocka_unit_test(an_ended_run_stays_until_it_is_forgotten),      \
 		cmocka_unit_test(a_suspended_run_can_be_resumed),                \
 		cmocka_unit_test(a_running_run_can_be_measured),                 \
+		cmocka_unit_test(the_memory_of_its_machine_is_known),            \
 		cmocka_unit_test(a_frozen_run_can_be_paged_out),                 \
 		cmocka_unit_test(one_that_is_awake_is_not_paged_out),            \
 		cmocka_unit_test(sleep_and_wake_are_idempotent),                 \

@@ -469,6 +469,32 @@ void hand_lack_sleep(struct hand *hand)
 	in_loop(hand, lack_sleep, hand);
 }
 
+struct relief {
+	struct hand *hand;
+	struct meminfo memory;
+};
+
+static void relieve(void *arg)
+{
+	const struct relief *relief = arg;
+
+	engine_fake_memory(relief->hand->engine, &relief->memory);
+	life_relieve(relief->hand->loop);
+}
+
+void hand_relieve(struct hand *hand, unsigned memory, unsigned swap)
+{
+	enum { PERCENT = 1 << 20 };
+	struct relief relief = {hand,
+				{.memory = 100 * PERCENT,
+				 .memory_left = (uint64_t)memory * PERCENT,
+				 .swap = 100 * PERCENT,
+				 .swap_left = (uint64_t)swap * PERCENT}};
+
+	in_loop(hand, relieve, &relief);
+	hand_settle(hand);
+}
+
 void hand_settle(struct hand *hand)
 {
 	enum { TURNS = 3 }; /* news, a step, what it has led to */

@@ -90,6 +90,8 @@ void hand_upgrade(struct hand *hand, const char *slug);
 void hand_say(struct hand *hand, const char *slug);
 /* The engine does not suspend today. */
 void hand_lack_sleep(struct hand *hand);
+/* So much memory and swap space is left, in percent: does somebody give way? */
+void hand_relieve(struct hand *hand, unsigned memory, unsigned swap);
 /* Let the loop do what it has been woken for. */
 void hand_settle(struct hand *hand);
 

@@ -178,6 +178,42 @@ static void gives_a_card_back_and_starts_anew_by_a_visit(void **state)
 	app_done(&app);
 }
 
+/* Who has slept longest, one at each look. */
+static void gives_way_where_memory_is_short(void **state)
+{
+	struct hand *hand = *state;
+	struct app apps[2];
+	struct repo first, second;
+
+	hand_stop(hand);
+	hand->config.sleep.reserve_percent = 5;
+	hand->config.relieve_ms = INT64_C(60) * 60 * 1000; /* the test looks */
+	hand_start(hand);
+	first = hand_running(hand, "first", &apps[0]);
+	second = world_space(hand->world, "second");
+	app_init(&apps[1]);
+	app_open(&apps[1]);
+	hand_push_app(hand, &second, &apps[1], "print(1)\n");
+	hand_wait(hand, &second, STAGE_RUNNING);
+	hand_asleep(hand, &first);
+	usleep(2000); /* it is told in milliseconds */
+	hand_asleep(hand, &second);
+	hand_relieve(hand, 4, 6); /* there is swap space */
+	hand_relieve(hand, 6, 0); /* none is needed */
+	assert_string_equal(world_get(hand->world, first.id).depth, "frozen");
+	hand_relieve(hand, 4, 0);
+	hand_wait_stop(hand, hand_submission(hand, 1)->key);
+	assert_string_equal(world_get(hand->world, first.id).depth, "stopped");
+	assert_int_equal(world_get(hand->world, first.id).stage, STAGE_SLEEPING);
+	assert_string_equal(world_get(hand->world, second.id).depth, "frozen");
+	hand_relieve(hand, 4, 0);
+	hand_wait_stop(hand, hand_submission(hand, 2)->key);
+	hand_relieve(hand, 4, 0); /* nobody is left */
+	assert_int_equal(hand_ask(hand, "me-first", NULL), SPACE_WHO_ADDRESS);
+	app_done(&apps[0]);
+	app_done(&apps[1]);
+}
+
 static void is_stopped_after_a_long_sleep(void **state)
 {
 	struct hand *hand = *state;
@@ -443,6 +479,7 @@ int main(void)
 		TEST(never_sleeps_where_that_is_wished),
 		TEST(keeps_a_private_space_asleep_for_strangers),
 		TEST(gives_a_card_back_and_starts_anew_by_a_visit),
+		TEST(gives_way_where_memory_is_short),
 		TEST(is_stopped_after_a_long_sleep),
 		TEST(goes_on_where_it_can_not_be_suspended),
 		TEST(is_paged_out_after_a_while),
