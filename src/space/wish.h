@@ -20,7 +20,7 @@
  * Errors: ERR_NO_REPO, ERR_INVALID with a sentence for the caller.
  * Wire: A9, A10.
  */
-enum { WISH_SETTLE_MS = 1000 };
+enum { WISH_SETTLE_MS = 500 };
 
 /* A secret or variable was changed by space/keys.h. */
 must_check int wish_keys(struct store_db *db, int64_t repo_id, struct err *err);
