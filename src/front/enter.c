@@ -24,7 +24,9 @@ static char next(const char **at)
 	int low = high < 0 ? -1 : hex_value(from[2]);
 
 	*at = from + (low < 0 ? 1 : 3);
-	return low < 0 ? *from : (char)(high << 4 | low);
+	if (low < 0)
+		return *from;
+	return (char)(high << 4 | low);
 }
 
 /* NULL for another parameter; else where its name ends, in whatever spelling. */

@@ -98,7 +98,8 @@ static void add_cards(struct str *yaml, const struct supply *supply)
 
 static void add(struct str *yaml, const struct flavor *flavor, const struct supply *supply)
 {
-	bool real = flavor->model && flavor->quantity <= supply->card_count;
+	bool real =
+		flavor->model && supply->card_count > 0 && flavor->quantity <= supply->card_count;
 	size_t vendor = real ? strcspn(supply->cards[0], "=") : 0;
 
 	str_addf(yaml, "- name: %s\n  title: %s", flavor->name, flavor->title);
