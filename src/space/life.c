@@ -596,6 +596,7 @@ static void take_steps(struct life *life)
 {
 	bool gone = false;
 
+	life->stands = false;
 	for (unsigned i = 0; i < STEPS_MAX; i++) {
 		if (step_once(life, &gone))
 			continue;
@@ -610,13 +611,16 @@ static void take_steps(struct life *life)
 static void step(void *arg)
 {
 	struct life *life = arg;
-	const struct space_loop_config *config = &life->loop->config;
+	struct space_loop *loop = life->loop;
 	int64_t repo_id = life->repo_id;
+	bool counted = life->stands || life->begun_ms;
 
 	life->due_ms = 0;
-	if (!life->loop->observed)
+	if (!loop->observed)
 		return; /* all are woken when the engine has reported */
 	take_steps(life);
-	if (config->changed)
-		config->changed(config->changed_arg, repo_id);
+	if (counted)
+		life_rush_moved(loop);
+	if (loop->config.changed)
+		loop->config.changed(loop->config.changed_arg, repo_id);
 }

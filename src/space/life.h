@@ -135,8 +135,10 @@ struct life {
 	bool listens;       /* heard_ms is set */
 	int64_t heard_ms;   /* what is said over a WebSocket after that wakes it */
 	struct idle idle;
-	int64_t stands_ms;  /* since when it waits for its turn to start; 0: it doesn't */
+	bool stands;        /* all is there for its start; it waits for its turn */
+	int64_t stands_ms;  /* since when it has wanted to start; 0: it doesn't */
 	int64_t begun_ms;   /* when a start was begun that is under way; 0: none is */
+	int64_t queued_for; /* generation that others in the queue for hardware know of */
 	char prepares[48];  /* environment whose build the crew prepares for it */
 	char waits_for[48]; /* environment that another Space builds; its log says so once */
 	struct probe *probe;
@@ -250,11 +252,15 @@ bool life_start(struct life *life, const struct life_view *view);
 /* Ask the engine for a run whose row is there. Errors: as engine submit(). */
 must_check int life_submit(struct life *life, const struct life_view *view,
 			   const struct runrow *row, struct err *err);
-/* May it start now? If not, it is woken when its turn has come. */
+/* May it start now, as the last question before it does? If not, it is woken when its turn comes.
+ */
 bool life_rush_admits(struct life *life);
-void life_rush_began(struct life *life);
-/* Has its start ended, or is none wanted any more? Then it is the turn of others. */
+/* It starts; or an old version ends for it. */
+void life_rush_begin(struct life *life);
+/* Has its start ended, or is none wanted any more? */
 void life_rush_look(struct life *life, const struct life_view *view);
+/* It may be the turn of some. */
+void life_rush_moved(struct space_loop *loop);
 bool life_ready(struct life *life, const struct life_view *view, const struct runrow *row);
 bool life_sleep(struct life *life, const struct life_view *view);
 bool life_exit(struct life *life, const struct life_view *view);

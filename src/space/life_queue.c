@@ -105,6 +105,10 @@ enum life_turn life_turn(struct life *life, const struct life_view *view, struct
 		       space->flavor, &verdict, out, err) < 0)
 		return LIFE_TURN_FAILED;
 	store_read_end(take(read));
+	/* It may want something else now than what others wait behind. */
+	if (view->waits && life->queued_for != space->generation)
+		life_queue_moved(life->loop);
+	life->queued_for = space->generation;
 	if (verdict == PLACE_BUSY)
 		return begin_waiting(life, view) ? LIFE_TURN_CHANGED : LIFE_TURN_NOT_YET;
 	if (verdict == PLACE_FREE && !must_end_first(view, out))

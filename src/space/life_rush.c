@@ -9,9 +9,10 @@
  * has waited longest. One that takes long to answer, or never does, soon counts no more.
  */
 
-static bool is_starting(const struct life *life, int64_t now_ms)
+/* For so long the start of a Space still counts. */
+static int64_t start_left_ms(const struct life *life, int64_t now_ms)
 {
-	return life->begun_ms && now_ms - life->begun_ms < life->loop->config.rush_ms;
+	return life->begun_ms ? life->begun_ms + life->loop->config.rush_ms - now_ms : 0;
 }
 
 static bool is_awaited(const struct life *life)
@@ -34,32 +35,42 @@ static bool precedes(const struct life *one, const struct life *other)
 	return one->repo_id < other->repo_id;
 }
 
-static bool may_start(const struct life *life)
+/* Where it may not, *again_ms is when a start counts no more, from now on. */
+static bool may_start(const struct life *life, int64_t *again_ms)
 {
 	int64_t now_ms = clock_mono_ms();
 	unsigned before = 0;
 
-	for (const struct life *other = life->loop->lives; other; other = other->next)
-		before += is_starting(other, now_ms) ||
-			  (other->stands_ms && other != life && precedes(other, life));
+	*again_ms = life->loop->config.rush_ms;
+	for (const struct life *other = life->loop->lives; other; other = other->next) {
+		int64_t left_ms = start_left_ms(other, now_ms);
+
+		if (other == life)
+			continue;
+		before += left_ms > 0 || (other->stands && precedes(other, life));
+		if (left_ms > 0 && left_ms < *again_ms)
+			*again_ms = left_ms;
+	}
 	return before < life->loop->config.rush_max;
 }
 
 bool life_rush_admits(struct life *life)
 {
-	const struct space_loop_config *config = &life->loop->config;
+	int64_t now_ms = clock_mono_ms();
+	int64_t again_ms;
 
-	if (config->rush_max == 0)
+	if (life->loop->config.rush_max == 0 || start_left_ms(life, now_ms) > 0)
 		return true;
 	if (!life->stands_ms)
-		life->stands_ms = clock_mono_ms();
-	if (may_start(life))
+		life->stands_ms = now_ms;
+	if (may_start(life, &again_ms))
 		return true;
-	life_wake(life, config->rush_ms); /* at the latest */
+	life->stands = true;
+	life_wake(life, again_ms);
 	return false;
 }
 
-void life_rush_began(struct life *life)
+void life_rush_begin(struct life *life)
 {
 	life->stands_ms = 0;
 	life->begun_ms = clock_mono_ms();
@@ -69,20 +80,18 @@ void life_rush_look(struct life *life, const struct life_view *view)
 {
 	const struct space *space = &view->space;
 	const struct runrow *target = life_target(view);
-	bool wants = !space->paused && !space->deleting && space->settled != space->generation;
-	bool moved = false;
 
-	if (life->begun_ms && (!target || target->ready_ms)) {
+	if (target ? target->ready_ms != 0 : !life_yields(life, space))
 		life->begun_ms = 0;
-		moved = true;
-	}
-	if (life->stands_ms && (!wants || target)) {
+	if (target || space->paused || space->deleting || space->settled == space->generation)
 		life->stands_ms = 0;
-		moved = true;
-	}
-	if (!moved)
-		return;
-	for (struct life *other = life->loop->lives; other; other = other->next)
-		if (other->stands_ms && may_start(other))
-			life_wake(other, 0);
+}
+
+void life_rush_moved(struct space_loop *loop)
+{
+	int64_t again_ms;
+
+	for (struct life *life = loop->lives; life; life = life->next)
+		if (life->stands && may_start(life, &again_ms))
+			life_wake(life, 0);
 }

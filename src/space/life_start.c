@@ -260,6 +260,7 @@ static bool yield(struct life *life, const struct space *space)
 		return false;
 	}
 	life->yields_to = space->generation;
+	life_rush_begin(life);
 	return true;
 }
 
@@ -307,14 +308,16 @@ bool life_start(struct life *life, const struct life_view *view)
 	close_build_log(life, space);
 	if (err.kind == ERR_NONE)
 		turn = life_turn(life, view, &beginning.places, &err);
-	if (turn == LIFE_TURN_AFTER_OLD)
-		return yield(life, space);
 	if (turn == LIFE_TURN_CHANGED || turn == LIFE_TURN_NOT_YET)
 		return turn == LIFE_TURN_CHANGED;
-	if (turn == LIFE_TURN_NOW && !life_rush_admits(life))
+	if (turn != LIFE_TURN_FAILED && !life_rush_admits(life))
 		return false;
+	if (turn == LIFE_TURN_AFTER_OLD)
+		return yield(life, space);
 	if (turn == LIFE_TURN_NOW && begin(life, space, runs, &beginning, &err)) {
-		life_rush_began(life);
+		life_rush_begin(life);
+		if (view->waits) /* it was before others */
+			life_queue_moved(life->loop);
 		return true;
 	}
 	log_error("space.start", "space=%s error=%s", space->full_name, err.text);

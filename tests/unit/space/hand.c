@@ -283,7 +283,7 @@ static void count_standing(void *arg)
 
 	lookup->count = 0;
 	for (const struct life *life = lookup->hand->loop->lives; life; life = life->next)
-		lookup->count += life->stands_ms != 0;
+		lookup->count += life->stands;
 }
 
 void hand_wait_standing(struct hand *hand, size_t count)

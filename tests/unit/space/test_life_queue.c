@@ -11,17 +11,21 @@
 #include "space/place.h"
 #include "space/wish.h"
 
-/* A machine with one card, which two flavors give. */
+/* A machine with one card, which two flavors give, and two others. */
 static const char yaml[] =
 	"- {name: cpu-basic, title: b, cpu: 1, memory: 1}\n"
 	"- {name: card, title: c, cpu: 1, memory: 1, cards: [a.b/gpu=0],\n"
 	"   accelerator: {type: gpu, model: m, manufacturer: x, quantity: 1, vram: 1}}\n"
 	"- {name: card-large, title: c, cpu: 2, memory: 2, cards: [a.b/gpu=0],\n"
-	"   accelerator: {type: gpu, model: m, manufacturer: x, quantity: 1, vram: 1}}\n";
+	"   accelerator: {type: gpu, model: m, manufacturer: x, quantity: 1, vram: 1}}\n"
+	"- {name: twin, title: t, cpu: 1, memory: 1, cards: [c.d/gpu=0, c.d/gpu=1],\n"
+	"   accelerator: {type: gpu, model: m, manufacturer: x, quantity: 1, vram: 1}}\n"
+	"- {name: twins, title: t, cpu: 1, memory: 1, cards: [c.d/gpu=0, c.d/gpu=1],\n"
+	"   accelerator: {type: gpu, model: m, manufacturer: x, quantity: 2, vram: 2}}\n";
 
 static struct hand *hand;
 static struct hardware *hardware;
-static struct app apps[2];
+static struct app apps[3];
 static struct repo holder, other; /* both run; the first one has the card */
 static struct err err;
 
@@ -236,6 +240,45 @@ static void an_app_that_dies_for_good_gives_its_card_back(void **state)
 	wait_for(&other, "card");
 }
 
+/* Nobody's run ends, yet others may go on. */
+static void who_leaves_the_queue_makes_room_behind(void **state)
+{
+	struct repo third = run_app("third", &apps[2]);
+
+	ask_for(&holder, "twin");
+	wait_for(&holder, "twin");
+	ask_for(&other, "twins");
+	ask_for(&third, "twin");
+	hand_settle(hand);
+	assert_int_equal(position(&other), 1);
+	assert_int_equal(position(&third), 2);
+	ask_for(&other, "cpu-basic");
+	wait_for(&third, "twin");
+	assert_string_equal(wait_for(&other, "cpu-basic").flavor, "cpu-basic");
+	app_done(&apps[2]);
+}
+
+static void who_wants_less_than_before_makes_room_behind(void **state)
+{
+	struct repo third = run_app("third", &apps[2]);
+
+	ask_for(&holder, "twin");
+	wait_for(&holder, "twin");
+	ask_for(&other, "twins");
+	ask_for(&third, "twin");
+	hand_settle(hand);
+	assert_int_equal(position(&third), 2);
+	pause_it(&holder);
+	wait_for(&other, "twins");
+	hand_restart(hand, &holder, false); /* behind third */
+	hand_wait(hand, &holder, STAGE_APP_STARTING);
+	ask_for(&other, "card-large"); /* which nobody has now */
+	wait_for(&third, "twin");
+	wait_for(&holder, "twin");
+	wait_for(&other, "card-large");
+	app_done(&apps[2]);
+}
+
 static void a_new_hub_knows_who_has_the_card_and_who_waits(void **state)
 {
 	ask_for(&other, "card");
@@ -260,6 +303,8 @@ int main(void)
 		TEST(a_restart_goes_on_with_its_own_card),
 		TEST(a_secret_goes_to_a_new_run_on_the_same_card),
 		TEST(an_app_that_dies_for_good_gives_its_card_back),
+		TEST(who_leaves_the_queue_makes_room_behind),
+		TEST(who_wants_less_than_before_makes_room_behind),
 		TEST(a_new_hub_knows_who_has_the_card_and_who_waits),
 	};
 

@@ -10,10 +10,14 @@
 #include "hand.h"
 #include "space/wish.h"
 
+static const char yaml[] = "- {name: cpu-basic, title: b, cpu: 1, memory: 1}\n"
+			   "- {name: single, title: One at a time, cpu: 1, memory: 1, count: 1}\n";
+
 /* One may start at a time. Apps answer when they are opened. */
 static struct hand *hand;
-static struct app apps[4];
-static struct repo repos[4];
+static struct hardware *hardware;
+static struct app apps[5];
+static struct repo repos[5];
 static sem_t answered;
 static const size_t before = 1; /* submissions of the set-up */
 
@@ -22,6 +26,8 @@ static void set_rush(int64_t rush_ms)
 	hand_stop(hand);
 	hand->config.rush_max = 1;
 	hand->config.rush_ms = rush_ms;
+	hand->config.settle_ms = 1;
+	hand->config.hardware = hardware;
 	hand_start(hand);
 }
 
@@ -29,7 +35,9 @@ static void set_rush(int64_t rush_ms)
 static int setup(void **state)
 {
 	static const char *const names[] = {"ready", "first", "second", "third"};
+	struct err err = ERR_INIT;
 
+	world_ok(hardware_parse(yaml, strlen(yaml), &hardware, &err), &err);
 	sem_init(&answered, 0, 0);
 	hand = hand_new();
 	repos[0] = hand_running(hand, names[0], &apps[0]);
@@ -53,6 +61,7 @@ static int teardown(void **state)
 	for (size_t i = 0; i < 4; i++)
 		app_done(&apps[i]);
 	sem_destroy(&answered);
+	hardware_free(hardware);
 	return 0;
 }
 
@@ -61,7 +70,7 @@ static const struct repo *started(size_t index)
 {
 	const struct engine_spec *spec = hand_submission(hand, before + index);
 
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		if (strcmp(repos[i].hex, spec->space) == 0)
 			return &repos[i];
 	fail_msg("%s is none of ours", spec->space);
@@ -119,6 +128,32 @@ static void who_is_paused_waits_no_more(void **state)
 	assert_ptr_equal(started(1), &repos[3]);
 }
 
+static void ask_for_single(const struct repo *repo)
+{
+	struct store_tx *tx = world_begin(hand->world);
+	struct err err = ERR_INIT;
+
+	world_ok(wish_hardware(store_tx_db(tx), repo->id, "single", 0, &err), &err);
+	world_commit(tx);
+	space_loop_wake(hand->loop, repo->id);
+}
+
+static void who_waits_for_hardware_holds_nobody_back(void **state)
+{
+	ask_for_single(&repos[2]);
+	ask_for_single(&repos[3]);
+	repos[4] = world_space(hand->world, "fourth");
+	app_init(&apps[4]);
+	hand_push_app(hand, &repos[4], &apps[4], "print(1)\n");
+	hand_wait_standing(hand, 3);
+	open_app(1);
+	assert_ptr_equal(started(1), &repos[2]);
+	open_app(2);
+	assert_ptr_equal(started(2), &repos[4]); /* the third has no place to run on */
+	open_app(4);
+	app_done(&apps[4]);
+}
+
 static void a_start_that_ends_makes_room(void **state)
 {
 	hand_end_app(hand, hand_submission(hand, before), 0, false, NULL);
@@ -137,11 +172,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(one_after_the_other),
-		TEST(whom_somebody_waits_for_comes_first),
-		TEST(who_is_paused_waits_no_more),
-		TEST(a_start_that_ends_makes_room),
-		TEST(one_that_takes_long_counts_no_more),
+		TEST(one_after_the_other),          TEST(whom_somebody_waits_for_comes_first),
+		TEST(who_is_paused_waits_no_more),  TEST(who_waits_for_hardware_holds_nobody_back),
+		TEST(a_start_that_ends_makes_room), TEST(one_that_takes_long_counts_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
