@@ -19,7 +19,6 @@ static const char *const fixed[][2] = {
 	{"PYTHONUNBUFFERED", "1"},
 	{"PYTHONPATH", "/home/user/app"},
 	{"SYSTEM", "spaces"},
-	{"ACCELERATOR", "none"},
 	{"HF_HUB_DISABLE_XET", "1"},
 	{"HF_HUB_DISABLE_TELEMETRY", "1"},
 	{"GRADIO_ANALYTICS_ENABLED", "False"},
@@ -122,6 +121,7 @@ int appenv_make(struct store_db *db, const struct vault *vault, const struct spa
 		put(&env, fixed[i][0], fixed[i][1]);
 	put_number(&env, "CPU_CORES", (facts->cpu_milli + MILLI - 1) / MILLI, "");
 	put_number(&env, "MEMORY", facts->memory_bytes / GIB, "Gi");
+	put(&env, "ACCELERATOR", facts->accelerator ? facts->accelerator : "none");
 	put_number(&env, "GRADIO_SERVER_PORT", space->plan.app_port, "");
 	put_number(&env, "STREAMLIT_SERVER_PORT", space->plan.app_port, "");
 	put(&env, "HF_ENDPOINT", facts->hub_url);

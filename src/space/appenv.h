@@ -29,7 +29,8 @@ struct appenv_facts {
 	const char *hub_url; /* as seen by the app */
 	uint32_t cpu_milli;
 	uint64_t memory_bytes;
-	bool has_data; /* there is a /data that outlives the run */
+	const char *accelerator; /* flavor that gives one; NULL: none, or a simulated one */
+	bool has_data;           /* there is a /data that outlives the run */
 };
 
 /* Errors: ERR_INVALID for a secret that doesn't open. */

@@ -22,6 +22,16 @@ struct end {
 	bool freed;   /* written: it had places on counted hardware */
 };
 
+/* Where another run follows, the hardware is this one's until that one has been started. */
+static const char *current_after(const struct end *end)
+{
+	const struct space *space = end->space;
+	bool goes_on = !space->paused && !space->deleting && !end->settles &&
+		       space->settled != space->generation;
+
+	return goes_on ? space->current_flavor : "";
+}
+
 static int write_end(void *arg, struct store_db *db, struct err *err)
 {
 	struct end *end = arg;
@@ -32,7 +42,8 @@ static int write_end(void *arg, struct store_db *db, struct err *err)
 		return -1;
 	if (runrow_ended(db, end->row, end->at_ms, end->status, end->reason, err) < 0)
 		return -1;
-	if (end->last && space_set_current(db, end->space->repo_id, "", "", err) < 0)
+	if (end->last &&
+	    space_set_current(db, end->space->repo_id, current_after(end), "", err) < 0)
 		return -1;
 	/* Asleep it was and stays, without a process from now on. */
 	if (end->row->slept_ms &&

@@ -78,15 +78,12 @@ bool life_queue_left(struct life *life, const struct life_view *view)
 }
 
 /*
- * Two must never write to one disk; and an older run on other hardware ends before the one begins
- * that was waited for, as with any change of hardware.
+ * Two must never write to one disk; and two versions on different hardware are not one Space.
  */
-static bool must_end_first(const struct life_view *view, const struct places *places)
+static bool must_end_first(const struct life_view *view)
 {
 	if (*view->space.storage && view->run_count > 0)
 		return true;
-	if (places->count == 0)
-		return false;
 	for (size_t i = 0; i < view->run_count; i++)
 		if (strcmp(view->runs[i].flavor, view->space.flavor) != 0)
 			return true;
@@ -111,7 +108,7 @@ enum life_turn life_turn(struct life *life, const struct life_view *view, struct
 	life->queued_for = space->generation;
 	if (verdict == PLACE_BUSY)
 		return begin_waiting(life, view) ? LIFE_TURN_CHANGED : LIFE_TURN_NOT_YET;
-	if (verdict == PLACE_FREE && !must_end_first(view, out))
+	if (verdict == PLACE_FREE && !must_end_first(view))
 		return LIFE_TURN_NOW;
 	/* Meanwhile nobody may take what is free now. */
 	if (out->count > 0 && !view->waits)

@@ -35,17 +35,27 @@ static void fill_argv(const struct space_plan *plan, const char **out)
 	out[count] = NULL;
 }
 
-static int make_env(const struct life *life, const struct space *space,
-		    const struct engine_limits *limits, struct appenv *out, struct err *err)
+/* A simulated one would only mislead the app. */
+static const char *accelerator_of(const struct hardware *hardware, const char *name)
+{
+	const struct hardware_flavor *flavor = hardware_find(hardware, name);
+
+	return flavor && flavor->quantity > 0 && !flavor->simulated ? flavor->name : NULL;
+}
+
+static int make_env(const struct life *life, const struct space *space, const struct runrow *row,
+		    struct appenv *out, struct err *err)
 {
 	const struct space_loop_config *config = &life->loop->config;
+	const struct engine_limits limits = hardware_limits(config->hardware, row->flavor);
 	owned(store_read_end) struct store_read *read = NULL;
 	owned(free) char *host = appenv_host(space->slug, config->domain, config->port);
 	const struct appenv_facts facts = {
 		.host = host,
 		.hub_url = config->hub_url,
-		.cpu_milli = limits->cpu_milli,
-		.memory_bytes = limits->memory_bytes,
+		.cpu_milli = limits.cpu_milli,
+		.memory_bytes = limits.memory_bytes,
+		.accelerator = accelerator_of(config->hardware, row->flavor),
 		.has_data = *space->storage != '\0',
 	};
 
@@ -107,8 +117,7 @@ static int submit(struct life *life, const struct space *space, const struct run
 		.data_bytes = life_data_bytes(life->loop, space),
 	};
 
-	if (make_env(life, space, &spec.limits, &env, err) < 0 ||
-	    read_cards(life, row, &cards, err) < 0)
+	if (make_env(life, space, row, &env, err) < 0 || read_cards(life, row, &cards, err) < 0)
 		return -1;
 	add_devices(&cards, &spec);
 	spec.env = (const char *const *)env.vars;

@@ -698,8 +698,11 @@ json_t *space_runtime_json(const struct space *space, const char *host)
 {
 	bool is_static = strcmp(space->sdk, "static") == 0;
 	bool asleep = space->stage == STAGE_SLEEPING;
-	/* However deep it sleeps: it uses none of it. */
-	const char *current = is_static || asleep ? "" : space->current_flavor;
+	/* However deep it sleeps: it uses none of it. And a start that was given up has none. */
+	bool uses = !is_static && !asleep &&
+		    (*space->running_commit || space->stage == STAGE_RUNNING ||
+		     stage_is_passing(space->stage));
+	const char *current = uses ? space->current_flavor : "";
 	bool runs = *current != '\0';
 	json_t *replicas = json_pack("{s:i}", "requested", 1);
 	json_t *json = json_pack("{s:s, s:{s:o, s:o}, s:o}", "stage", stage_name(space->stage),

@@ -68,16 +68,17 @@ struct space {
 	int64_t data_drops; /* how often the storage was given up, with all that was in it */
 	/* the fact */
 	enum stage stage;
-	char error[SPACE_ERROR_ROOM];           /* errorMessage; "" for none */
-	char current_flavor[SPACE_FLAVOR_ROOM]; /* "" while nothing runs */
-	char running_commit[41];                /* "" while nothing runs */
-	int64_t run_log;                        /* number of the newest run-N.log, 0 for none */
-	int64_t build_log;                      /* number of the newest build-N.log */
-	int64_t settled;                        /* generation that nothing is left to do for */
-	int64_t data_dropped;                   /* the disk of that many data_drops is gone */
-	uint64_t data_bytes; /* of the disk that a run has had; 0: there is none to miss */
-	char depth[16];      /* how deep it sleeps (space/idle.h); "" awake */
-	int64_t wake_ms;     /* how long the visitor has waited who woke it last; 0 for nobody */
+	char error[SPACE_ERROR_ROOM]; /* errorMessage; "" for none */
+	/* Of the newest run whose process was started; "" where none is to follow its end. */
+	char current_flavor[SPACE_FLAVOR_ROOM];
+	char running_commit[41]; /* "" while nothing runs */
+	int64_t run_log;         /* number of the newest run-N.log, 0 for none */
+	int64_t build_log;       /* number of the newest build-N.log */
+	int64_t settled;         /* generation that nothing is left to do for */
+	int64_t data_dropped;    /* the disk of that many data_drops is gone */
+	uint64_t data_bytes;     /* of the disk that a run has had; 0: there is none to miss */
+	char depth[16];          /* how deep it sleeps (space/idle.h); "" awake */
+	int64_t wake_ms; /* how long the visitor has waited who woke it last; 0 for nobody */
 	struct space_plan plan;
 };
 

@@ -88,12 +88,16 @@ static int64_t next_sleep(const struct space *space, const char *flavor, int64_t
 	return space_sleep_of(flavor, sleep_s);
 }
 
-/* What serves goes on: no run ends, and the stage stays. */
-static int write_later(struct store_db *db, const struct space *space, struct err *err)
+/* What serves goes on until the next run may begin, for no secret was revoked. */
+static int write_move(struct store_db *db, struct space *space, bool later, struct err *err)
 {
-	if (space_write_wish(db, space, STAGE_EVENT_NONE, true, err) < 0)
+	enum stage_event event = later ? STAGE_EVENT_NONE : STAGE_EVENT_PUSHED;
+
+	space->settles_ms = clock_wall_ms();
+	if (space_write_wish(db, space, event, true, err) < 0 ||
+	    (later && place_wait(db, space->repo_id, err) < 0))
 		return -1;
-	return place_wait(db, space->repo_id, err) < 0 ? -1 : 1;
+	return 1;
 }
 
 /* Hardware that was asked for. */
@@ -108,7 +112,6 @@ static int set_hardware(struct store_db *db, int64_t repo_id, const struct wante
 {
 	struct space space;
 	int64_t sleep_s;
-	bool is_up;
 	bool serves;
 
 	if (read_process(db, repo_id, "hardware", &space, err) < 0 ||
@@ -121,9 +124,9 @@ static int set_hardware(struct store_db *db, int64_t repo_id, const struct wante
 	space.sleep_s = sleep_s;
 	if (grant_set_note(db, repo_id, "", err) < 0 || space_serves(db, repo_id, &serves, err) < 0)
 		return -1;
-	is_up = space.stage == STAGE_RUNNING || space.stage == STAGE_SLEEPING;
-	if (wanted->later && serves && is_up)
-		return write_later(db, &space, err);
+	if (serves &&
+	    (space.stage == STAGE_RUNNING || (space.stage == STAGE_SLEEPING && wanted->later)))
+		return write_move(db, &space, wanted->later, err);
 	return write_restart(db, &space, err);
 }
 

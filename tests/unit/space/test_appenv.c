@@ -10,7 +10,7 @@
 #include "space/keys.h"
 #include "world.h"
 
-static const struct appenv_facts facts = {
+static struct appenv_facts facts = {
 	.host = "me-x.localhost:8080",
 	.hub_url = "http://hub.espace:8080",
 	.cpu_milli = 1500,
@@ -69,11 +69,23 @@ static void tells_an_app_where_it_is(void **state)
 	assert_string_equal(value_of(&env, "SYSTEM"), "spaces");
 	assert_string_equal(value_of(&env, "CPU_CORES"), "2");
 	assert_string_equal(value_of(&env, "MEMORY"), "16Gi");
+	assert_string_equal(value_of(&env, "ACCELERATOR"), "none");
 	assert_string_equal(value_of(&env, "HF_ENDPOINT"), "http://hub.espace:8080");
 	assert_string_equal(value_of(&env, "GRADIO_SERVER_NAME"), "0.0.0.0");
 	assert_string_equal(value_of(&env, "GRADIO_SERVER_PORT"), "7860");
 	assert_null(value_of(&env, "HF_TOKEN"));
 	assert_null(env.vars[env.count]);
+}
+
+static void tells_an_app_its_accelerator(void **state)
+{
+	struct repo repo = world_space(*state, "x");
+
+	facts.accelerator = "t4-small";
+	owned(appenv_done) struct appenv env = make(*state, &repo);
+
+	facts.accelerator = NULL;
+	assert_string_equal(value_of(&env, "ACCELERATOR"), "t4-small");
 }
 
 static void lets_the_author_win_except_over_the_names_of_the_platform(void **state)
@@ -141,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(tells_an_app_where_it_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(tells_an_app_its_accelerator, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			lets_the_author_win_except_over_the_names_of_the_platform, setup, teardown),
 		cmocka_unit_test_setup_teardown(keeps_secrets_apart_behind_all_others, setup,

@@ -669,23 +669,50 @@ static void runs_within_the_limits_of_its_hardware(void **state)
 {
 	struct hand *hand = *state;
 	struct app app;
-	struct repo repo = hand_running(hand, "upgrade", &app);
-	struct store_tx *tx = world_begin(hand->world);
 	const struct engine_spec *run;
+	struct store_tx *tx;
+	struct repo repo;
 	struct space space;
 	struct err err = ERR_INIT;
 
+	hand_stop(hand);
+	hand->config.settle_ms = 2000;
+	hand_start(hand);
+	repo = hand_running(hand, "upgrade", &app);
+	tx = world_begin(hand->world);
 	assert_int_equal(hand_submission(hand, 1)->limits.cpu_milli, 2000);
 	world_ok(wish_hardware(store_tx_db(tx), repo.id, "cpu-upgrade", 0, &err), &err);
 	world_commit(tx);
 	space_loop_wake(hand->loop, repo.id);
+	/* The old version serves on until the new one may begin, and ends before. */
+	assert_int_equal(hand_ask(hand, "me-upgrade", NULL), SPACE_WHO_ADDRESS);
+	assert_int_equal(world_get(hand->world, repo.id).stage, STAGE_RUNNING_BUILDING);
 	run = hand_submission(hand, 2);
+	assert_int_equal(hand_stops(hand, hand_submission(hand, 1)->key), 1);
 	assert_int_equal(run->limits.cpu_milli, 8000);
 	assert_int_equal(run->limits.memory_bytes, UINT64_C(32) << 30);
 	expect_env(run, "CPU_CORES=8");
 	expect_env(run, "MEMORY=32Gi");
 	space = hand_wait(hand, &repo, STAGE_RUNNING);
 	assert_string_equal(space.current_flavor, "cpu-upgrade");
+	app_done(&app);
+}
+
+static void keeps_its_hardware_between_two_runs(void **state)
+{
+	struct hand *hand = *state;
+	struct app app;
+	struct repo repo;
+	struct space space;
+
+	hand_stop(hand);
+	hand->config.backoff_ms = 3600 * 1000;
+	hand_start(hand);
+	repo = hand_running(hand, "between", &app);
+	hand_end_app(hand, hand_submission(hand, 1), 1, false, NULL);
+	space = hand_wait(hand, &repo, STAGE_APP_STARTING);
+	assert_string_equal(space.current_flavor, "cpu-basic");
+	assert_string_equal(space.running_commit, "");
 	app_done(&app);
 }
 
@@ -741,6 +768,7 @@ int main(void)
 		TEST(waits_no_longer_where_the_clock_was_set_back),
 		TEST(stops_a_paused_app_and_starts_it_by_a_restart),
 		TEST(runs_within_the_limits_of_its_hardware),
+		TEST(keeps_its_hardware_between_two_runs),
 		TEST(closes_who_wants_it_and_who_is_listed),
 	};
 

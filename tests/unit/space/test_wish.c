@@ -263,6 +263,23 @@ static void stops_nothing_for_hardware_that_must_be_waited_for(void **state)
 	}
 }
 
+static void what_serves_goes_on_until_the_next_may_begin(void **state)
+{
+	struct world *world = *state;
+	struct repo repo = world_space(world, "up");
+	struct space before;
+	struct space after;
+
+	serve(world, &repo, STAGE_RUNNING);
+	before = world_get(world, repo.id);
+	WISH(world, &repo, 1, wish_hardware, "t4-small", 0);
+	after = world_get(world, repo.id);
+	assert_int_equal(after.stage, STAGE_RUNNING_BUILDING);
+	assert_int_equal(after.restart_nonce, before.restart_nonce);
+	assert_true(after.settles_ms > before.settles_ms);
+	assert_int_equal(after.generation, before.generation + 1);
+}
+
 static void starts_anew_for_it_where_nothing_serves(void **state)
 {
 	struct world *world = *state;
@@ -286,6 +303,7 @@ int main(void)
 		TEST(asks_no_process_of_a_static_space),
 		TEST(knows_no_space_that_is_gone),
 		TEST(stops_nothing_for_hardware_that_must_be_waited_for),
+		TEST(what_serves_goes_on_until_the_next_may_begin),
 		TEST(starts_anew_for_it_where_nothing_serves),
 	};
 
