@@ -131,13 +131,20 @@ bool cgroup_is_frozen(const struct datadir *dir, const char *key)
 	return holds(folder, freezer()->state_file, freezer()->frozen);
 }
 
-int cgroup_thaw(const struct datadir *dir, const char *key, struct err *err)
+void cgroup_forbid_swap(const struct datadir *dir, const char *key)
 {
 	owned(free) char *folder = main_folder(dir, key);
 	struct err ignored = ERR_INIT; /* a kernel without swap: nothing to forbid */
 
 	if (is_v2())
 		(void)!write_text(folder, "memory.swap.max", "0", &ignored);
+}
+
+int cgroup_thaw(const struct datadir *dir, const char *key, struct err *err)
+{
+	owned(free) char *folder = main_folder(dir, key);
+
+	cgroup_forbid_swap(dir, key);
 	return write_text(folder, freezer()->file, freezer()->words[false], err);
 }
 

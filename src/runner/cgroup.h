@@ -30,7 +30,10 @@ must_check int cgroup_freeze(const struct datadir *dir, const char *key, bool *f
 			     struct err *err);
 bool cgroup_is_frozen(const struct datadir *dir, const char *key);
 
-/* Let them go on, all or in part frozen; and the run may not gain memory by swapping any more. */
+/* A run that is awake may not gain memory by swapping. */
+void cgroup_forbid_swap(const struct datadir *dir, const char *key);
+
+/* Let them go on, all or in part frozen; swapping is forbidden again. */
 must_check int cgroup_thaw(const struct datadir *dir, const char *key, struct err *err);
 
 /*

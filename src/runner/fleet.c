@@ -496,6 +496,16 @@ static void paged_out(void *arg, const char *key, const struct err *err)
 	set_sleep(run, ENGINE_FROZEN, !err);
 }
 
+/* It was awake already when the pager allowed it to swap. */
+static void page_out_dropped(void *arg, const char *key)
+{
+	const struct fleet *fleet = arg;
+	const struct run *run = find(arg, key);
+
+	if (run && run->record.run.state == ENGINE_RUNNING)
+		cgroup_forbid_swap(fleet->setup.config->dir, key);
+}
+
 int fleet_page_out(struct fleet *fleet, const char *key, struct err *err)
 {
 	struct run *run = find(fleet, key);
@@ -704,7 +714,10 @@ int fleet_new(const struct fleet_setup *setup, struct fleet **out, struct err *e
 	fleet->setup = *setup;
 	fleet->slots = slots_new(last_slot(setup->config->dir));
 	if (pager_new(setup->loop,
-		      &(struct pager_work){.page_out = page_out, .done = paged_out, .arg = fleet},
+		      &(struct pager_work){.page_out = page_out,
+					   .done = paged_out,
+					   .dropped = page_out_dropped,
+					   .arg = fleet},
 		      &fleet->pager, err) < 0)
 		return -1;
 	fleet->bound_timer = loop_timer_new(setup->loop, bound_runs, fleet);

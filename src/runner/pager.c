@@ -82,6 +82,8 @@ static void deliver(void *arg)
 	loop_timer_clear(pager->nudge);
 	if (end_job(pager, key, &err))
 		pager->work.done(pager->work.arg, key, err.kind == ERR_NONE ? NULL : &err);
+	else
+		pager->work.dropped(pager->work.arg, key);
 }
 
 static void *run(void *arg)

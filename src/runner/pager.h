@@ -15,8 +15,10 @@ struct pager;
 struct pager_work {
 	/* Page one out, in the pager's thread; a signal to it must end this early (EINTR). */
 	int (*page_out)(void *arg, const char *key, struct err *err);
-	/* It has been tried; `err` is NULL where it was done. Not called for what was dropped. */
+	/* It has been tried; `err` is NULL where it was done. */
 	void (*done)(void *arg, const char *key, const struct err *err);
+	/* Called instead for what was dropped while it was tried: it may be done in part. */
+	void (*dropped)(void *arg, const char *key);
 	void *arg;
 };
 

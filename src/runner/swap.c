@@ -233,8 +233,8 @@ static bool find_zram(const struct datadir *dir, unsigned *number, int *fd)
 						    NULL, 10);
 			*fd = open_zram(*number);
 			is_found = *fd >= 0 && is_ours(dir, *fd);
-			if (!is_found)
-				own_close(fd);
+			if (!is_found && *fd >= 0)
+				close(take_fd(fd));
 		}
 	globfree(&found);
 	return is_found;
