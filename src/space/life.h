@@ -129,7 +129,7 @@ struct life {
 	int64_t falls_ms;   /* when the engine was asked to suspend it; 0: it was not */
 	unsigned fell_at;   /* … after so many reports of it */
 	int64_t slept_ms;   /* since when the run sleeps that is the wish's own; 0: it doesn't */
-	bool gives_way;     /* … it is to be stopped, for its memory is needed */
+	bool gives_way;     /* it is stopped, for its memory is needed, and has not ended */
 	int64_t thaws_ms;   /* when the engine was last asked to resume it */
 	int64_t pages_ms;   /* when the engine was last asked to page it out; 0: never */
 	bool listens;       /* heard_ms is set */

@@ -4,7 +4,8 @@
 /*
  * Spaces that sleep keep their memory, so that a visit wakes them in no time. When the machine has
  * hardly any left, and no swap space to take more, the one that has slept longest is stopped; then
- * the next, until there is room.
+ * the next, until there is room. Its memory comes free with the end of its process: until then none
+ * other is chosen.
  */
 
 static bool is_below(uint64_t left, uint64_t all, unsigned percent)
@@ -34,9 +35,12 @@ void life_relieve(void *arg)
 	loop_timer_set(loop->relieve, loop->config.relieve_ms);
 	if (!loop->observed || !is_short(loop, &now))
 		return;
-	for (struct life *life = loop->lives; life; life = life->next)
+	for (struct life *life = loop->lives; life; life = life->next) {
+		if (life->gives_way)
+			return;
 		if (life->slept_ms && (!longest || life->slept_ms < longest->slept_ms))
 			longest = life;
+	}
 	if (!longest)
 		return;
 	log_info("space.relieve", "space=%s memory_left=%llu swap_left=%llu", longest->slug,

@@ -319,7 +319,8 @@ bool life_sleep(struct life *life, const struct life_view *view)
 
 	/* An old version that serves after a failed push would not come back. */
 	life->slept_ms = row && row == life_target(view) ? row->slept_ms : 0;
-	life->gives_way = life->gives_way && life->slept_ms;
+	if (view->run_count == 0 || (row && !row->slept_ms))
+		life->gives_way = false;
 	if (!row)
 		return rise(life, view);
 	if (fact->run.state == ENGINE_FROZEN && row->slept_ms)
