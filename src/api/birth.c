@@ -40,15 +40,17 @@ int birth_name(struct call *call, const char *name, struct err *err)
 static int read_flavor(struct call *call, const json_t *body, const struct hardware_flavor **out,
 		       struct err *err)
 {
+	owned(store_read_end) struct store_read *read = NULL;
 	const char *name = NULL;
 
 	if (json_get_text(body, "hardware", &name, err) < 0)
 		return -1;
 	if (!name)
 		return 0;
-	if (hardware_need(call->config->hardware, name, out, err) < 0)
+	if (hardware_need(call->config->hardware, name, out, err) < 0 ||
+	    store_read_begin(call->config->store, &read, err) < 0)
 		return -1;
-	return runtime_may_have(call, call->repo.owner_id, (*out)->name, err);
+	return runtime_may_have(call, store_read_db(read), call->repo.owner_id, (*out)->name, err);
 }
 
 int birth_setup(struct call *call, const json_t *body, struct space_setup *setup, struct err *err)

@@ -13,6 +13,19 @@
  * of its name is told to the next process.
  */
 
+/* The new owner pays for the hardware, and must have been granted it. */
+static int check_hardware(struct call *call, struct store_db *db, const struct repo *moved,
+			  struct err *err)
+{
+	struct space space;
+
+	if (moved->type != REPO_SPACE || moved->owner_id == call->repo.owner_id)
+		return 0;
+	if (space_need(db, moved->id, &space, err) < 0)
+		return -1;
+	return runtime_may_have(call, db, moved->owner_id, space.flavor, err);
+}
+
 static int write_rows(struct call *call, struct repo *moved, const char *detail, struct err *err)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
@@ -21,7 +34,7 @@ static int write_rows(struct call *call, struct repo *moved, const char *detail,
 	if (call_change(call, &tx, err) < 0)
 		return -1;
 	db = store_tx_db(tx);
-	if (repo_move(db, moved, err) < 0 ||
+	if (check_hardware(call, db, moved, err) < 0 || repo_move(db, moved, err) < 0 ||
 	    (moved->type == REPO_SPACE && space_move(db, moved, err) < 0) ||
 	    call_audit(call, tx, "repo.move", detail, err) < 0)
 		return -1;
@@ -42,18 +55,6 @@ static int read_name(struct call *call, const char *full_name, struct repo *move
 	return 0;
 }
 
-/* The new owner pays for the hardware, and must have been granted it. */
-static int check_hardware(struct call *call, const struct repo *moved, struct err *err)
-{
-	struct space space;
-
-	if (moved->type != REPO_SPACE || moved->owner_id == call->repo.owner_id)
-		return 0;
-	if (call_space(call, &space, err) < 0)
-		return -1;
-	return runtime_may_have(call, moved->owner_id, space.flavor, err);
-}
-
 int call_move(struct call *call, struct err *err)
 {
 	owned(free) char *detail = NULL;
@@ -68,7 +69,7 @@ int call_move(struct call *call, struct err *err)
 	if (there.id != 0 && there.id != call->repo.id)
 		return err_set(err, ERR_EXISTS, "the %s %s exists already",
 			       repo_type_name(there.type), there.full_name);
-	if (read_name(call, full_name, &moved, err) < 0 || check_hardware(call, &moved, err) < 0)
+	if (read_name(call, full_name, &moved, err) < 0)
 		return -1;
 	is_same = call->repo.owner_id == moved.owner_id && strcmp(call->repo.name, moved.name) == 0;
 	detail = mem_format("to %s/%s", moved.owner, moved.name);

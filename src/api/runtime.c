@@ -31,15 +31,12 @@ static void add_titles(const struct hardware *hardware, json_t *names)
 	}
 }
 
-int runtime_may_have(struct call *call, int64_t owner_id, const char *flavor, struct err *err)
+int runtime_may_have(const struct call *call, struct store_db *db, int64_t owner_id,
+		     const char *flavor, struct err *err)
 {
-	owned(store_read_end) struct store_read *read = NULL;
-
 	if (!call->config->grants || call->actor.admin)
 		return 0;
-	if (store_read_begin(call->config->store, &read, err) < 0)
-		return -1;
-	return grant_check(store_read_db(read), owner_id, flavor, err);
+	return grant_check(db, owner_id, flavor, err);
 }
 
 /* What people should know: why the hardware is another one. */

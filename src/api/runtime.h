@@ -30,8 +30,8 @@ must_check int runtime_answer(struct call *call, struct err *err);
  * May a Space of this account have this hardware? An administrator may give it to anybody.
  * Errors: ERR_PAYMENT.
  */
-must_check int runtime_may_have(struct call *call, int64_t owner_id, const char *flavor,
-				struct err *err);
+must_check int runtime_may_have(const struct call *call, struct store_db *db, int64_t owner_id,
+				const char *flavor, struct err *err);
 
 /* Seconds as a number, or as a number in a string, which old command lines send. Missing or null:
  * *out stays. Errors: ERR_INVALID. */

@@ -20,10 +20,10 @@ enum { DETAIL_MAX = 1024 };
 struct change {
 	int (*apply)(const struct change *change, struct store_db *db, int64_t repo_id,
 		     struct err *err);
-	const char *action; /* for the audit, … */
-	const char *detail; /* … beside what has changed of the Space; NULL: nothing */
-	const char *text;   /* a flavor or a tier */
-	const struct hardware *hardware;
+	const char *action;      /* for the audit, … */
+	const char *detail;      /* … beside what has changed of the Space; NULL: nothing */
+	const char *text;        /* a flavor or a tier */
+	const struct call *call; /* of hardware, which must be there and may need a grant */
 	int64_t seconds;
 	const json_t *volumes;
 };
@@ -125,10 +125,15 @@ int call_pause(struct call *call, struct err *err)
 static int set_hardware(const struct change *change, struct store_db *db, int64_t repo_id,
 			struct err *err)
 {
+	const struct call *call = change->call;
 	enum place_verdict verdict;
 	struct places places;
+	struct repo repo;
 
-	if (place_find(db, change->hardware, repo_id, change->text, &verdict, &places, err) < 0)
+	if (repo_by_id(db, repo_id, &repo, err) < 0 || /* who owns it now */
+	    runtime_may_have(call, db, repo.owner_id, change->text, err) < 0 ||
+	    place_find(db, call->config->hardware, repo_id, change->text, &verdict, &places, err) <
+		    0)
 		return -1;
 	if (verdict == PLACE_BUSY)
 		return wish_hardware_later(db, repo_id, change->text, change->seconds, err);
@@ -137,9 +142,7 @@ static int set_hardware(const struct change *change, struct store_db *db, int64_
 
 int call_set_hardware(struct call *call, struct err *err)
 {
-	struct change change = {.apply = set_hardware,
-				.action = "space.hardware",
-				.hardware = call->config->hardware};
+	struct change change = {.apply = set_hardware, .action = "space.hardware", .call = call};
 	const struct hardware_flavor *flavor;
 	json_t *body;
 
@@ -149,8 +152,6 @@ int call_set_hardware(struct call *call, struct err *err)
 	    hardware_need(call->config->hardware, change.text, &flavor, err) < 0)
 		return -1;
 	change.text = flavor->name;
-	if (runtime_may_have(call, call->repo.owner_id, change.text, err) < 0)
-		return -1;
 	return answer_change(call, &change, err);
 }
 

@@ -186,6 +186,7 @@ int grant_each_spent(struct store_db *db, void (*each)(void *arg, const struct g
 		    " FROM grants g JOIN accounts a ON a.id = g.account_id AND NOT a.admin"
 		    " JOIN repos r ON r.owner_id = g.account_id"
 		    " JOIN spaces s ON s.repo_id = r.id AND s.flavor = g.flavor AND NOT s.deleting"
+		    " AND s.sdk <> 'static'"
 		    " WHERE g.limit_ms IS NOT NULL");
 	struct candidate one;
 	int row;

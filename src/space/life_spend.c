@@ -48,7 +48,33 @@ static void say(const struct space_loop *loop, const struct grant_spent *spent)
 		runlog_say(log, "===== %s: back to %s =====", spent->note, HARDWARE_BASIC);
 }
 
-/* A wish as if its owner had made it, and the hub's own row in the audit. */
+/* One that is looked for among those whose hours are used up. */
+struct sought {
+	const struct grant_spent *spent;
+	bool found;
+};
+
+static void compare(void *arg, const struct grant_spent *spent)
+{
+	struct sought *sought = arg;
+
+	sought->found |= spent->repo_id == sought->spent->repo_id &&
+			 strcmp(spent->flavor, sought->spent->flavor) == 0;
+}
+
+/* Since we looked it may have other hardware, another owner, or a new grant. */
+static int is_spent_still(struct store_db *db, const struct grant_spent *spent, struct err *err)
+{
+	struct sought sought = {.spent = spent};
+	int64_t next_ms;
+
+	return grant_each_spent(db, compare, &sought, &next_ms, err) < 0 ? -1 : sought.found;
+}
+
+/*
+ * A wish as if its owner had made it, and the hub's own row in the audit. 1 taken back, 0 there is
+ * no reason any more.
+ */
 static int take_back(struct space_loop *loop, const struct grant_spent *spent, struct err *err)
 {
 	owned(store_tx_end) struct store_tx *tx = NULL;
@@ -58,12 +84,18 @@ static int take_back(struct space_loop *loop, const struct grant_spent *spent, s
 	const struct audit_entry entry = {
 		.action = "space.hardware", .target = target, .detail = detail};
 
-	if (store_tx_begin(loop->config.store, &tx, err) < 0 ||
-	    wish_hardware(store_tx_db(tx), spent->repo_id, HARDWARE_BASIC, 0, err) < 0 ||
+	int spends;
+
+	if (store_tx_begin(loop->config.store, &tx, err) < 0)
+		return -1;
+	spends = is_spent_still(store_tx_db(tx), spent, err);
+	if (spends <= 0)
+		return spends;
+	if (wish_hardware(store_tx_db(tx), spent->repo_id, HARDWARE_BASIC, 0, err) < 0 ||
 	    grant_set_note(store_tx_db(tx), spent->repo_id, spent->note, err) < 0 ||
 	    audit_add(store_tx_db(tx), &entry, err) < 0)
 		return -1;
-	return store_tx_commit(take(tx), err);
+	return store_tx_commit(take(tx), err) < 0 ? -1 : 1;
 }
 
 static int look(struct space_loop *loop, struct spent_list *list, int64_t *next_ms, struct err *err)
@@ -86,12 +118,13 @@ void life_spend(void *arg)
 		log_error("space.spend", "error=%s", err.text);
 	for (size_t i = 0; i < list.count; i++) {
 		const struct grant_spent *spent = &list.items[i];
+		int taken = take_back(loop, spent, &err);
 
-		say(loop, spent);
-		if (take_back(loop, spent, &err) < 0) {
+		if (taken < 0)
 			log_error("space.spend", "space=%s error=%s", spent->full_name, err.text);
+		if (taken <= 0)
 			continue;
-		}
+		say(loop, spent);
 		log_info("space.spend", "space=%s flavor=%s reason=\"%s\"", spent->full_name,
 			 spent->flavor, spent->note);
 		life_wake(life_of(loop, spent->repo_id), 0);

@@ -101,6 +101,9 @@ int space_setup_check(const struct space_setup *setup, struct err *err)
 	if (!setup->sdk || !is_one_of(setup->sdk, sdks))
 		return err_set(err, ERR_INVALID,
 			       "sdk must be one of [gradio, streamlit, docker, static]");
+	if (strcmp(setup->sdk, "static") == 0 && setup->flavor &&
+	    strcmp(setup->flavor->name, HARDWARE_BASIC) != 0)
+		return err_set(err, ERR_INVALID, "a static space runs nothing and has no hardware");
 	if (setup->storage && space_storage_rank(setup->storage) <= 0)
 		return err_set(err, ERR_INVALID,
 			       "storageTier must be one of [small, medium, large]");

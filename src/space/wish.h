@@ -14,8 +14,8 @@
  * A change that the app can only see in a new process ends the run at once, so that it keeps no
  * revoked secret. The new run waits for WISH_SETTLE_MS after the last of such changes: several make
  * one restart. Other hardware revokes nothing: there what serves goes on until the next run may
- * begin, and ends then. A paused Space stays paused, one that could not be built is not built anew, and a
- * static one has no process.
+ * begin, and ends then. A paused Space stays paused, one that could not be built is not built anew,
+ * and a static one has no process.
  *
  * All return 1 where something has changed, 0 for what was wished already, -1 for a failure.
  * Errors: ERR_NO_REPO, ERR_INVALID with a sentence for the caller.
