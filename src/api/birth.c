@@ -185,11 +185,11 @@ int birth_find(struct call *call, struct err *err)
 int birth_answer_exists(struct call *call)
 {
 	owned(free) char *url = url_repo(call);
+	owned(free) char *text =
+		mem_format("You already created this %s repo", repo_type_name(call->repo.type));
 
 	http_status(call->answer, 409);
-	answer_json(call->answer, json_pack("{s:o, s:s}", "error",
-					    json_sprintf("You already created this %s repo",
-							 repo_type_name(call->repo.type)),
-					    "url", url));
+	http_add_header(call->answer, "X-Error-Message", text);
+	answer_json(call->answer, json_pack("{s:s, s:s}", "error", text, "url", url));
 	return 0;
 }
