@@ -41,6 +41,16 @@ class Answer:
         return self.headers.get("X-Error-Code")
 
 
+def files_below(folder):
+    """Path and size of each."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from files_below(entry.path)
+            else:
+                yield entry.path, entry.stat(follow_symlinks=False).st_size
+
+
 class Hub:
     """One hub, by its unix socket and its data directory."""
 
@@ -87,12 +97,7 @@ class Hub:
             rows = list(store.iterdump())
         finally:
             store.close()
-        files = [
-            (folder, name, os.path.getsize(os.path.join(folder, name)))
-            for folder, _, names in os.walk(os.path.join(self.data, "repos"))
-            for name in names
-        ]
-        return rows, sorted(files)
+        return rows, sorted(files_below(os.path.join(self.data, "repos")))
 
 
 def commit_lines(*operations, summary="wire", **header):
