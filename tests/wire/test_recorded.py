@@ -52,13 +52,27 @@ def check_whoami(hub, request):
     assert [org["name"] for org in answer["orgs"]] == []
 
 
+def check_template(hub, request):
+    """Of "gradio-templates", which is nobody here: `other` has one of the same name."""
+    delete(hub, "space")
+    answer = send(hub, request)
+    assert answer.status == 400
+    assert request["body"]["template"] in answer.json()["error"]
+    name = request["body"]["template"].partition("/")[2]
+    files = [{"path": "app.py", "content": "import gradio\n", "encoding": "utf-8"}]
+    template = {"name": name, "type": "space", "sdk": "gradio", "files": files}
+    assert hub.call("POST", "/api/repos/create", "other", template).status == 200
+    body = {**request["body"], "template": f"other/{name}"}
+    answer = send(hub, {**request, "body": body})
+    assert answer.status == 200, answer.body
+    assert repo_url(hub, answer) == "me/space"
+    assert hub.call("GET", "/spaces/me/space/resolve/main/app.py").body == b"import gradio\n"
+    assert ok(hub.call("GET", "/api/spaces/me/space/runtime"))["stage"] == "BUILDING"
+
+
 def check_create(hub, request):
     delete(hub, "space")
     answer = send(hub, request)
-    if request["body"].get("template"):
-        assert answer.status == 400
-        assert "gradio-templates/chatbot" in answer.json()["error"]
-        return
     assert answer.status == 200, answer.body
     assert repo_url(hub, answer) == "me/space"
     body = request["body"]
@@ -319,6 +333,7 @@ CHECKS = [
     (r"list_spaces_hardware", check_flavors),
     (r"search_spaces", check_search),
     (r"list_spaces", check_list),
+    (r"space_template=", check_template),
     (r"create_repo.*exist_ok", check_exist_ok),
     (r"create_repo", check_create),
     (r"_secrets?\(", check_secrets),
