@@ -1,5 +1,6 @@
 """sleep.swap: swap space of ours, and nobody else's, from the first start to `stop`, whatever is killed between."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -18,20 +19,24 @@ WAIT_S = 60
 
 
 def label_of(device):
-    with open(device, "rb") as file:
+    with contextlib.suppress(OSError), open(device, "rb") as file:  # another's may be gone
         file.seek(LABEL_AT)
         return file.read(16).rstrip(b"\0").decode(errors="replace")
 
 
+def label(hub):
+    return "espace-" + dict(line.split("=", 1) for line in (hub.data / "instance").read_text().splitlines())["id"]
+
+
 def swaps(hub):
     """What the machine swaps to that is of this instance."""
-    instance = dict(line.split("=", 1) for line in (hub.data / "instance").read_text().splitlines())["id"]
     names = [line.split()[0] for line in pathlib.Path("/proc/swaps").read_text().splitlines()[1:]]
-    return [name for name in names if label_of(name) == f"espace-{instance}"]
+    return [name for name in names if label_of(name) == label(hub)]
 
 
-def devices():
-    return set(pathlib.Path("/sys/block").glob("zram*"))
+def devices(hub):
+    """The compressed ones of this instance, also where nothing swaps to them."""
+    return [device for device in pathlib.Path("/dev").glob("zram*") if label_of(device) == label(hub)]
 
 
 def wait_for(hub, what):
@@ -42,14 +47,23 @@ def wait_for(hub, what):
     return found
 
 
+def sleeps(hub, depth):
+    runtime = hub.runtime("sleeper")
+    return runtime["stage"] == "SLEEPING" and runtime["sleep"]["depth"] == depth
+
+
 def is_paged_out(hub):
-    return hub.runtime("sleeper")["stage"] == "SLEEPING" and hub.runtime("sleeper")["sleep"]["depth"] == "paged-out"
+    return sleeps(hub, "paged-out")
+
+
+def is_stopped(hub):
+    """… and its process is gone."""
+    return sleeps(hub, "stopped") and "Application ended" in hub.logs("sleeper", "run")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_swap_outlives_kills_and_goes_with_stop(kind):
     hub = Hub(options=["--sleep-swap", f"{kind}:64M", *SLEEPS_SOON]).init()
-    before = devices()
     try:
         hub.start()
         made = wait_for(hub, swaps)
@@ -63,10 +77,15 @@ def test_swap_outlives_kills_and_goes_with_stop(kind):
         assert wait_for(hub, swaps) == made
         assert hub.visit("sleeper").body == b"here"
         assert hub.logs("sleeper", "run").count("app says here") == 1  # the process that slept, not another
+        assert hub.end() == 0
+        hub.options += ["--sleep-stop", "3"]
+        hub.start()
+        wait_for(hub, is_stopped)
+        assert hub.visit("sleeper").body == b"here" and hub.runtime("sleeper")["stage"] == "RUNNING"
         assert hub.end() == 0 and swaps(hub) == made
         hub.stop()
         assert not swaps(hub) and not (hub.data / "swap").exists()
-        assert not devices() - before
+        assert not devices(hub)
         assert "runner.swap" not in hub.log_path.read_text()
     finally:
         hub.remove()
