@@ -107,15 +107,14 @@ static int mark(struct store_db *db, const char *sql, const struct runrow *row, 
 
 int runrow_started(struct store_db *db, const struct runrow *row, int64_t at_ms, struct err *err)
 {
-	struct ledger_moment at;
+	struct ledger_moment at = ledger_moment(at_ms);
 	int changed = mark(db,
 			   "UPDATE runs SET started_ms = ? WHERE id = ? AND started_ms IS NULL"
 			   " AND ended_ms IS NULL",
-			   row, at_ms, err);
+			   row, at.wall_ms, err);
 
 	if (changed <= 0 || row->kind == ENGINE_BUILD) /* building costs nothing */
 		return changed < 0 ? -1 : 0;
-	at = ledger_moment(at_ms);
 	return ledger_begin(db, row->key, &at, err);
 }
 
@@ -155,14 +154,9 @@ int runrow_woken(struct store_db *db, const struct runrow *row, struct err *err)
 
 /* Nobody has reported the end: it is counted until it was last seen. */
 static int lost_at(struct store_db *db, const struct runrow *row, struct ledger_moment *at,
-		   int64_t *at_ms, struct err *err)
+		   struct err *err)
 {
-	if (!row->started_ms)
-		return 0;
-	if (ledger_last_seen(db, row->key, at, err) < 0)
-		return -1;
-	*at_ms = at->wall_ms;
-	return 0;
+	return row->started_ms ? ledger_last_seen(db, row->key, at, err) : 0;
 }
 
 int runrow_ended(struct store_db *db, const struct runrow *row, int64_t at_ms, int exit_status,
@@ -173,15 +167,15 @@ int runrow_ended(struct store_db *db, const struct runrow *row, int64_t at_ms, i
 				" AND ended_ms IS NULL");
 	struct ledger_moment at = ledger_moment(at_ms);
 
-	if (strcmp(reason, RUNROW_LOST) == 0 && lost_at(db, row, &at, &at_ms, err) < 0)
+	if (strcmp(reason, RUNROW_LOST) == 0 && lost_at(db, row, &at, err) < 0)
 		return -1;
 	store_bind_int(query, exit_status);
 	store_bind_text(query, reason);
 	store_bind_int(query, row->id);
 	if (store_step(query, err) < 0)
 		return err_in(err, "run %s", row->key);
-	if (mark(db, "UPDATE runs SET ended_ms = ? WHERE id = ? AND ended_ms IS NULL", row, at_ms,
-		 err) < 0)
+	if (mark(db, "UPDATE runs SET ended_ms = ? WHERE id = ? AND ended_ms IS NULL", row,
+		 at.wall_ms, err) < 0)
 		return -1;
 	return row->kind == ENGINE_BUILD ? 0 : ledger_end(db, row->key, &at, err);
 }

@@ -123,6 +123,21 @@ static void meters_apps_from_start_to_end_and_builds_not_at_all(void **state)
 	store_tx_end(tx);
 }
 
+/* What an engine said before the clock was set back lies in the future. */
+static void a_run_and_its_span_begin_and_end_at_one_moment(void **state)
+{
+	struct store_tx *tx = world_begin(*state);
+	struct store_db *db = store_tx_db(tx);
+	struct runrow row = add(db, "a-1", ENGINE_APP);
+	struct err err = ERR_INIT;
+
+	world_ok(runrow_started(db, &row, INT64_MAX, &err), &err);
+	world_ok(runrow_ended(db, &row, INT64_MAX, 0, "", &err), &err);
+	assert_int_equal(ledger(db, "from_ms - (SELECT started_ms FROM runs)"), 0);
+	assert_int_equal(ledger(db, "to_ms - (SELECT ended_ms FROM runs)"), 0);
+	store_tx_end(tx);
+}
+
 static void counts_crashes_but_not_what_the_machine_lost(void **state)
 {
 	static const char *const reasons[] = {"exit status 1", RUNROW_LOST, "exit status 2"};
@@ -157,6 +172,7 @@ int main(void)
 		TEST(keeps_a_run_open_until_it_ends),
 		TEST(refuses_two_open_runs_of_one_key),
 		TEST(meters_apps_from_start_to_end_and_builds_not_at_all),
+		TEST(a_run_and_its_span_begin_and_end_at_one_moment),
 		TEST(counts_crashes_but_not_what_the_machine_lost),
 	};
 
