@@ -46,6 +46,10 @@ static const struct checkup_question questions[] = {
 	 " (SELECT min(id) FROM ledger WHERE run_id = r.id AND run_key = r.key)"
 	 " WHERE l.boot <> '' AND l.from_ms <> r.started_ms",
 	 "its first span does not begin when the run started", REMEDY},
+	{"SELECT 'ledger of ' || r.key FROM runs r JOIN ledger l ON l.id ="
+	 " (SELECT max(id) FROM ledger WHERE run_id = r.id AND run_key = r.key)"
+	 " WHERE l.boot <> '' AND r.slept_ms IS NULL AND l.to_ms <> r.ended_ms",
+	 "its last span does not end when the run ended", REMEDY},
 };
 
 int checkup_ledger(struct checkup *checkup, struct err *err)

@@ -82,6 +82,21 @@ static void a_gap_at_the_start_is_named(void **state)
 	       "problem: ledger of b-1: its first span does not begin when the run started");
 }
 
+/* Both ends of the span agree with each other, not with the run. */
+static void an_end_that_is_not_the_runs_is_named(void **state)
+{
+	expect(state, "UPDATE ledger SET to_ms = 59, to_mono = 1059, used_ms = 9 WHERE id = 2",
+	       "problem: ledger of b-1: its last span does not end when the run ended");
+}
+
+static void a_run_that_ends_in_its_sleep_was_counted_until_it_slept(void **state)
+{
+	expect(state,
+	       "UPDATE ledger SET to_ms = 55, to_mono = 1055, used_ms = 5 WHERE id = 2;"
+	       "UPDATE runs SET slept_ms = 55 WHERE id = 8",
+	       "");
+}
+
 /* Rows of runs go with their Space and free their numbers; what was used stays. */
 static void spans_of_a_run_that_is_gone_are_not_of_the_next_with_its_number(void **state)
 {
@@ -106,6 +121,8 @@ int main(void)
 		CASE(an_end_without_a_length_is_named),
 		CASE(another_price_than_the_runs_is_named),
 		CASE(a_gap_at_the_start_is_named),
+		CASE(an_end_that_is_not_the_runs_is_named),
+		CASE(a_run_that_ends_in_its_sleep_was_counted_until_it_slept),
 		CASE(spans_of_a_run_that_is_gone_are_not_of_the_next_with_its_number),
 	};
 
