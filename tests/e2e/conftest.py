@@ -9,7 +9,7 @@ import clients  # noqa: E402
 from hub import Hub  # noqa: E402
 
 
-# For test_hardware.py: one that one Space may have, and a card that the test makes up.
+# One that one Space may have, and a card that test_hardware.py makes up.
 COUNTED = """
 - {name: one-of-a-kind, title: One of a kind, cpu: 2, memory: 4, count: 1}
 - {name: made-up-card, title: Made-up card, cpu: 2, memory: 4, cards: [example.com/gpu=0],

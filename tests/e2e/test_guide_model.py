@@ -30,7 +30,10 @@ PAUSE_S = 0.3
 SETTLE_S = 120
 HOURS_48 = 48 * 3600
 FLAVORS = ["cpu-basic", "cpu-upgrade", "t4-small", "t4-medium"]
+COUNTED = "one-of-a-kind"  # conftest.py: one Space has it, others wait for their turn
+STOPPED_IN_SLEEP = ("t4-small", "t4-medium", COUNTED)
 CUT = (502, 503, 504)  # an answer that says nothing about whether it was done
+BROWSER = {"Accept": "text/html"}  # does not wait long for a start
 
 # Says which version it is, and which secret it was started with: both count upwards.
 APP = apps.telling("import os", '{"version": VERSION, "secret": int(os.environ.get("COUNT", "0"))}')
@@ -48,6 +51,7 @@ class Model:
         self.version = self.secret = 0  # the newest
         self.flavor, self.sleep = "cpu-basic", HOURS_48
         self.old_serves = True  # may a version before a broken push go on?
+        self.dozes = False  # may it be asleep?
 
     def set_hardware(self, flavor, sleep):
         """cpu-basic has its 48 hours; other hardware never sleeps, or as was set for such."""
@@ -57,19 +61,44 @@ class Model:
             self.sleep = sleep
         elif self.flavor == "cpu-basic":
             self.sleep = None
-        self.restarts(flavor != self.flavor)
+        dozed = self.dozes
+        if flavor != self.flavor:
+            self.restarts()
+        self.dozes |= self.sleep == 1 or (dozed and flavor == COUNTED)  # it sleeps on until its turn comes
         self.flavor = flavor
 
-    def restarts(self, changes=True):
-        """Ends what runs: an old version does not come back."""
-        if changes and not self.works:
+    def set_sleep(self, seconds):
+        """One that sleeps already is not woken by another time."""
+        if self.flavor != "cpu-basic":
+            self.sleep = seconds if seconds > 0 else None
+            self.dozes |= self.sleep == 1
+
+    def restarts(self):
+        """Ends what runs: an old version does not come back, and nobody sleeps on."""
+        self.dozes = self.sleep == 1
+        if not self.works:
             self.old_serves = False
+
+    def pushed(self, version, works):
+        self.version, self.works, self.old_serves = version, works, True
+        self.dozes = self.sleep == 1
 
     def stages(self):
         """The stages at rest."""
         if self.paused:
             return ["PAUSED"]
-        return ["RUNNING"] if self.works else ["RUNTIME_ERROR"]
+        if not self.works:
+            return ["RUNTIME_ERROR"]
+        return ["RUNNING", "SLEEPING"] if self.dozes else ["RUNNING"]
+
+    def waits(self, runtime):
+        """For hardware that another has: its stage may pass for as long."""
+        return self.flavor == COUNTED and not self.paused and "queue" in runtime["hardware"]
+
+    def serves(self, runtime):
+        """Does a visit have to be answered by the app, if this is what was said just before?"""
+        return (self.works and runtime["stage"] in self.stages() and not self.paused and not self.waits(runtime)
+                and not (self.dozes and self.flavor in STOPPED_IN_SLEEP))
 
 
 class Client(threading.Thread):
@@ -77,6 +106,7 @@ class Client(threading.Thread):
 
     ACTS = ["hardware", "hardware", "sleep", "pause", "restart", "secret", "secret", "push", "push", "broken", "visit",
             "visit", "visit", "recreate"]
+    FLAVORS = [*FLAVORS, COUNTED]
 
     def __init__(self, hub, name, number, ends):
         super().__init__(daemon=True)
@@ -127,18 +157,17 @@ class Client(threading.Thread):
     # The calls
 
     def hardware(self):
-        flavor, sleep = self.random.choice(FLAVORS), self.random.choice([None, None, 3600, 7200])
+        flavor, sleep = self.random.choice(self.FLAVORS), self.random.choice([None, None, 1, 7200])
         body = {"flavor": flavor, **({"sleepTimeSeconds": sleep} if sleep else {})}
         changes = flavor != self.model.flavor
         answer = self.ask("POST", self.space("/hardware"), body)
         self.model.set_hardware(flavor, sleep)
-        self.judge(answer.json, *(PASSING if changes else ()))
+        self.judge(answer.json, *(PASSING if changes and flavor != COUNTED else ()))
 
     def sleep(self):
-        seconds = self.random.choice([-1, 60, 3600])
+        seconds = self.random.choice([-1, 1, 1, 3600])
         answer = self.ask("POST", self.space("/sleeptime"), {"seconds": seconds})
-        if self.model.flavor != "cpu-basic":
-            self.model.sleep = seconds if seconds > 0 else None
+        self.model.set_sleep(seconds)
         self.judge(answer.json)
 
     def pause(self):
@@ -166,7 +195,7 @@ class Client(threading.Thread):
                  {"key": "file", "value": {"path": "app.py", "content": app(version, works), "encoding": "utf-8"}}]
         self.ask("POST", self.space("/commit/main"), "\n".join(map(json.dumps, lines)).encode(),
                  headers={"Content-Type": "application/x-ndjson"})
-        self.model.version, self.model.works, self.model.old_serves = version, works, True
+        self.model.pushed(version, works)
         self.judge(self.ask("GET", self.space("/runtime")).json)
 
     def broken(self):
@@ -175,16 +204,27 @@ class Client(threading.Thread):
 
     def visit(self):
         """It is up, or is waited for, or a page says why not; and nothing older than what was shown before."""
-        host = f"http://me-{self.name_}.localhost:{self.hub.port}/"
+        runtime = self.ask("GET", self.space("/runtime")).json
+        self.judge(runtime)
         try:
-            answer = fetch(host, timeout=SETTLE_S)
-        except (OSError, http.client.HTTPException):
-            self.cut += 1  # its run was ended under it, or the hub
+            answer = self.go()
+        except (OSError, http.client.HTTPException) as error:
+            assert not self.must_serve(runtime), (error, runtime)
+            self.cut += 1  # its run was ended under it
             return
         self.history.append((answer.status, answer.body[:60]))
-        assert answer.status in (200, *CUT), answer.body
         if answer.status == 200:
             self.look(answer.json)
+        else:
+            assert answer.status in CUT and not self.must_serve(runtime), (answer.status, answer.body, runtime)
+
+    def go(self):
+        """Who would wait for another's hardware looks as a browser does."""
+        return fetch(f"http://me-{self.name_}.localhost:{self.hub.port}/", timeout=SETTLE_S,
+                     headers=BROWSER if self.model.flavor == COUNTED else None)
+
+    def must_serve(self, runtime):
+        return self.model.serves(runtime)
 
     def look(self, page):
         for what, newest in (("version", self.model.version), ("secret", self.model.secret)):
@@ -204,30 +244,42 @@ class Client(threading.Thread):
 
     # At rest
 
-    def settle(self):
-        """The stage that its wish says, and no process without one."""
+    def rest(self):
+        """What is said of it at rest: the stage that its wish says, or a place in the queue."""
         end = time.monotonic() + SETTLE_S
-        while (runtime := self.hub.runtime(self.name_))["stage"] not in self.model.stages():
+        while True:
+            runtime = self.hub.runtime(self.name_)
+            if runtime["stage"] in self.model.stages() or self.model.waits(runtime):
+                return runtime
             assert time.monotonic() < end, f"{self.name_}: {runtime}, not {self.model.stages()}: {self.history[-30:]}"
             time.sleep(0.1)
+
+    def settle(self):
+        model, runtime = self.model, self.rest()
         self.judge(runtime)
-        answer = self.hub.visit(self.name_)
-        if self.model.paused or not self.model.works:
-            if answer.status == 200:  # a version before the broken one
-                assert self.model.old_serves and not self.model.paused, self.history[-30:]
+        answer = self.go()
+        if not model.works or model.paused or model.waits(runtime):
+            if answer.status == 200:  # a version before the broken one, or what goes on until its turn comes
+                assert model.waits(runtime) or (model.old_serves and not model.paused), self.history[-30:]
                 self.look(answer.json)
             return
-        assert runtime["hardware"]["current"] == self.model.flavor, runtime
-        assert answer.json == {"version": self.model.version, "secret": self.model.secret}, self.history[-30:]
+        if model.flavor == COUNTED and model.dozes and answer.status in CUT:
+            return  # its place may be another's by now
+        assert runtime["hardware"]["current"] == (None if runtime["stage"] == "SLEEPING" else model.flavor), runtime
+        assert answer.json == {"version": model.version, "secret": model.secret}, self.history[-30:]
 
 
 class Sharer(Client):
     """Two of them have one Space: what it is wished to be stands in its audit."""
 
     ACTS = ["hardware", "sleep", "pause", "restart", "restart", "variable", "visit", "visit"]
+    FLAVORS = FLAVORS
 
     def judge(self, runtime, *stages):
-        assert runtime["stage"] in ("PAUSED", "RUNNING", *PASSING), runtime
+        assert runtime["stage"] in ("PAUSED", "RUNNING", "SLEEPING", *PASSING), runtime
+
+    def must_serve(self, runtime):
+        return False  # the other one may have paused it since
 
     def look(self, page):
         assert page["version"] == 1, page
@@ -244,11 +296,8 @@ class Sharer(Client):
             for part in row["detail"].split(", "):
                 if part.startswith("hardware: "):
                     was, self.model.flavor = part.removeprefix("hardware: ").split(" -> ")
-        end = time.monotonic() + SETTLE_S
-        while (runtime := self.hub.runtime(self.name_))["stage"] not in self.model.stages():
-            assert time.monotonic() < end, (runtime, self.model.stages(), rows[:5])
-            time.sleep(0.1)
-        assert runtime["hardware"]["requested"] == self.model.flavor
+        self.model.dozes = True
+        assert self.rest()["hardware"]["requested"] == self.model.flavor, rows[:5]
         count = self.hub.call("GET", self.space("/variables")).json.get("COUNT", {"value": "0"})["value"]
         if not self.model.paused:
             assert self.hub.visit(self.name_).json == {"version": 1, "secret": int(count)}
@@ -267,13 +316,30 @@ def wait_orphans_gone(hub):
                       for key, name, stage in database.execute("SELECT hex, full_name, stage FROM spaces")}
         ours = {key: stage for key, (name, stage) in spaces.items() if name.startswith("me/model-")}
         owners = sorted(run[:24] for run in runs if run[:24] in ours or run[:24] not in spaces)
-        # A version before a broken one may go on.
+        # A version before a broken one may go on, or before one that waits for its turn; some sleep in memory.
         needed = [key for key, stage in ours.items() if stage == "RUNNING"]
-        allowed = [key for key, stage in ours.items() if stage in ("RUNNING", "RUNTIME_ERROR")]
+        allowed = [key for key, stage in ours.items() if stage.startswith("RUN") or stage == "SLEEPING"]
         if len(owners) == len(set(owners)) and set(needed) <= set(owners) <= set(allowed):
             return
         assert time.monotonic() < end, (runs, ours)
         time.sleep(0.2)
+
+
+def wait_turns(hub, crowd):
+    """Who waits for the hardware of which there is one, waits for somebody who has it."""
+    end = time.monotonic() + SETTLE_S
+    names = [client.name_ for client in crowd if client.model.flavor == COUNTED]
+    while True:
+        seen = [hub.runtime(name)["hardware"] for name in names]
+        if not any("queue" in hardware for hardware in seen) or COUNTED in [hardware["current"] for hardware in seen]:
+            return
+        assert time.monotonic() < end, seen
+        time.sleep(0.1)
+
+
+def check(hub):
+    done = hub.words("check", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_space_ends_as_it_is_wished(hub):
@@ -302,9 +368,10 @@ def test_every_space_ends_as_it_is_wished(hub):
 
     for client in crowd:
         client.settle()
+    wait_turns(hub, crowd)
     wait_orphans_gone(hub)
+    check(hub)  # with the ledger of all that was killed
     for name in names:
         assert hub.call("DELETE", "/api/repos/delete", {"name": name, "organization": "me", "type": "space"}).status == 200
     wait_orphans_gone(hub)
-    done = hub.words("check", check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    check(hub)
