@@ -95,13 +95,13 @@ def spans(hub, name):
 
 
 def beats(hub, name):
-    """When each run was there, by its own word: number of its log, first and last moment."""
+    """When each run was there and awake, by its own word: number of its log, moments."""
     folder = hub.data / "spaces" / hub.call("GET", f"/api/spaces/me/{name}").json["_id"] / "logs"
     seen = {}
     for log in folder.glob("run-*.log"):
         moments = [int(moment) for moment in BEAT.findall(log.read_text(errors="replace"))]
         if moments:
-            seen[int(log.stem[4:])] = (moments[0], moments[-1])
+            seen[int(log.stem[4:])] = moments
     return seen
 
 
@@ -135,14 +135,36 @@ def wait_runs(hub, name, flavor):
     wait(runs)
 
 
-def check_spans(hub, name, rows):
-    """Each run was there in its span, all of the time, and each run has its own."""
-    seen = beats(hub, name)
-    assert sorted(seen) == sorted(row["log"] for row in rows), (seen, rows)
-    for row in rows:
-        first, last = seen[row["log"]]
-        assert row["from_ms"] <= first and last <= row["to_ms"], (row, first, last)
-        assert row["used_ms"] == row["to_mono"] - row["from_mono"]
+def now_ms():
+    return time.time_ns() // 1000000
+
+
+def nap(hub, name):
+    """It sleeps, over a kill of the hub, and wakes: when it was seen asleep, called, and when it had answered."""
+    ask(hub, "sleeptime", {"seconds": 1})
+    wait(lambda: hub.runtime(name)["stage"] == "SLEEPING")
+    slept_ms = now_ms()
+    kill_hub(hub)
+    called_ms = now_ms()
+    assert hub.visit(name).body == b"xx"
+    answered_ms = now_ms()
+    ask(hub, "sleeptime", {"seconds": -1})
+    return slept_ms, called_ms, answered_ms
+
+
+def check_spans(hub, name, rows, naps):
+    """Each run was there in its spans, all of the time; it has one, and one more for each nap."""
+    seen, naps = beats(hub, name), list(naps)
+    assert sorted(seen) == sorted({row["log"] for row in rows}), (seen.keys(), rows)
+    for log, moments in seen.items():
+        own = [row for row in rows if row["log"] == log]
+        assert own[0]["from_ms"] <= moments[0] and moments[-1] <= own[-1]["to_ms"], (own, moments[0], moments[-1])
+        for before, after in zip(own, own[1:]):
+            slept_ms, called_ms, answered_ms = naps.pop(0)
+            assert before["to_ms"] <= slept_ms and called_ms <= after["from_ms"] <= answered_ms, (before, after)
+            assert not [moment for moment in moments if before["to_ms"] < moment < called_ms], before
+    assert naps == []
+    assert all(row["used_ms"] == row["to_mono"] - row["from_mono"] for row in rows)
 
 
 def check_bill(bill, rows):
@@ -176,12 +198,13 @@ def test_the_ledger_has_what_was_seen_from_outside(priced):
     hub.create("metered")
     hub.commit("metered", {"app.py": APP})
     wait_runs(hub, "metered", "cpu-basic")
-    middle = None
+    middle, naps = None, []
     for _ in range(ROUNDS):
         kill_hub(hub)  # the run goes on, and so does its span
         ask(hub, "hardware", {"flavor": "cpu-upgrade"})
         wait_runs(hub, "metered", "cpu-upgrade")
         middle = usage(hub, "metered")["to"]
+        naps.append(nap(hub, "metered"))
         kill_hub(hub)
         ask(hub, "restart")
         wait_runs(hub, "metered", "cpu-upgrade")
@@ -191,7 +214,7 @@ def test_the_ledger_has_what_was_seen_from_outside(priced):
     wait(lambda: all(row["to_ms"] for row in spans(hub, "metered")))
 
     rows = spans(hub, "metered")
-    check_spans(hub, "metered", rows)
+    check_spans(hub, "metered", rows, naps)
     bill = usage(hub, "metered")
     check_bill(bill, rows)
     assert {(use["flavor"], use["unitCostMicroUSD"]) for use in bill["uses"]} == {("cpu-basic", 0), ("cpu-upgrade", PRICE)}
