@@ -24,19 +24,30 @@ FULL = bool(os.environ.get("ESPACE_TEST_FULL"))
 SPACES, SLEEPS = (20, 10000) if FULL else (3, 9)
 SEED = int(os.environ.get("ESPACE_TEST_SEED", time.time_ns() % 1000000))
 
-# Says which process it is; what it sends is told by the path alone.
+# Says which process it is; what it sends is told by the path alone. Over a WebSocket it is silent.
 APP = '''
 import base64, hashlib, http.server, uuid
 BOOT = uuid.uuid4().hex
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
+        if "Upgrade" in self.headers:
+            return self.listen()
         body = hashlib.sha512(self.path.encode()).hexdigest().encode() * 50
         self.send_response(200)
         self.send_header("X-Boot", BOOT)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+    def listen(self):
+        key = self.headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+        self.send_response(101)
+        self.send_header("Upgrade", "websocket")
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Sec-WebSocket-Accept", base64.b64encode(hashlib.sha1(key.encode()).digest()).decode())
+        self.end_headers()
+        self.rfile.read()
+        self.close_connection = True
     def log_message(self, *args):
         pass
 class Server(http.server.ThreadingHTTPServer):
@@ -263,6 +274,17 @@ def test_a_websocket_lives_on_in_sleep_and_its_next_word_wakes_the_space(sound_h
         sound_hub.wait_stage("echo", "SLEEPING", timeout=30)
     assert visitor.echo(b"three") == b"three"
     visitor.socket.close()
+
+
+def test_a_silent_websocket_keeps_a_space_awake_until_it_is_closed(hub, sleepers):
+    name = sleepers[2]
+    visitor = Socket(hub, name, "/")
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        assert hub.runtime(name)["stage"] == "RUNNING"
+        time.sleep(0.05)
+    visitor.socket.close()
+    hub.wait_stage(name, "SLEEPING", timeout=20)
 
 
 def hub_process(hub):
