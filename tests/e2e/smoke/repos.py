@@ -1,9 +1,27 @@
 """Accounts and repositories: who am I, create, settings, delete, and what others see of it."""
 
-from huggingface_hub import HfApi, hf_hub_download
+from pathlib import Path
+
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url, snapshot_download
 from huggingface_hub.utils import HfHubHTTPError, RepositoryNotFoundError
 
-from smoke import ENDPOINT, MARK, ORG, USER, VERSION, anonymous, api, check, files, make, name, other, raises
+from smoke import (
+    ENDPOINT,
+    MARK,
+    ORG,
+    USER,
+    VERSION,
+    anonymous,
+    api,
+    check,
+    files,
+    head,
+    make,
+    name,
+    other,
+    put,
+    raises,
+)
 
 
 @check()
@@ -139,6 +157,28 @@ def auth_check():
         api.auth_check(repo, write=True)
         with raises(HfHubHTTPError, 403):
             other.auth_check(repo, write=True)
+
+
+@check()
+def the_old_name_leads_on():
+    for kind in ("model", "dataset"):
+        old, new = make("moved-from", kind), name("moved-to")
+        put(old, "a folder/ü & #1.txt", b"here", kind)
+        api.move_repo(old, new, repo_type=kind)
+        assert api.repo_info(old, repo_type=kind).id == new
+        found = get_hf_file_metadata(hf_hub_url(old, "a folder/ü & #1.txt", repo_type=kind))
+        assert (found.commit_hash, found.size) == (head(new, kind), 4)
+        assert Path(hf_hub_download(old, "a folder/ü & #1.txt", repo_type=kind)).read_bytes() == b"here"
+        assert (Path(snapshot_download(old, repo_type=kind)) / "a folder/ü & #1.txt").read_bytes() == b"here"
+
+
+@check()
+def the_old_name_of_what_is_hidden_tells_nothing():
+    repo = make("hidden-from", private=True)
+    api.move_repo(repo, name("hidden-to"))
+    assert files(repo) == [".gitattributes"]
+    with raises(RepositoryNotFoundError):
+        hf_hub_download(repo, ".gitattributes", token=False)
 
 
 @check()

@@ -97,6 +97,23 @@ const checks = {
 		await refused(404, hub.checkRepoAccess({ repo, ...others }));
 	},
 
+	// The library has no call that moves.
+	async theOldNameLeadsOn() {
+		const old = await make("moved-from", "dataset");
+		const to = named("moved-to", "dataset");
+		await put(old, "a folder/ünï.txt", "here");
+		const moved = await fetch(`${hubUrl}/api/repos/move`, {
+			method: "POST",
+			headers: { Authorization: `Bearer ${mine.accessToken}`, "Content-Type": "application/json" },
+			body: JSON.stringify({ fromRepo: old.name, toRepo: to.name, type: "dataset" }),
+		});
+		assert.equal(moved.status, 200);
+		assert.equal((await hub.datasetInfo({ name: old.name, ...mine })).name, to.name);
+		assert.equal((await hub.fileDownloadInfo({ repo: old, path: "a folder/ünï.txt", ...mine })).size, 4);
+		assert.equal(await text(old, "a folder/ünï.txt"), "here");
+		assert.ok(await hub.fileExists({ repo: old, path: "a folder/ünï.txt", ...mine }));
+	},
+
 	async everySize() {
 		const repo = await make("sizes");
 		const binary = new Uint8Array(MIB).map((_, at) => at);
