@@ -222,6 +222,18 @@ static int open_image(const struct datadir *dir, const char *space, uint64_t byt
 	return 0;
 }
 
+/*
+ * e2fsck makes it anew where it needs it; to an app it is a folder that it can't read. The kernel
+ * discards its blocks even where a disk fails before the removal is written: e2fsck would find them
+ * empty, and ask a person.
+ */
+static int drop_lost_found(int mount, struct err *err)
+{
+	if (unlinkat(mount, "lost+found", AT_REMOVEDIR) < 0)
+		return errno == ENOENT || errno == ENOTEMPTY ? 0 : err_sys(err, "empty it");
+	return file_sync_dir(mount, ".", err);
+}
+
 /* errors=remount-ro: after a failed write of the machine's disk nothing more is believed. */
 static int mount_device(const char *device, int *out, struct err *err)
 {
@@ -237,10 +249,8 @@ static int mount_device(const char *device, int *out, struct err *err)
 	mount = fsmount(context, FSMOUNT_CLOEXEC, FLAGS);
 	if (mount < 0)
 		return err_sys(err, "mount it");
-	/* e2fsck makes it anew where it needs it; to an app it is a folder that it can't read. */
-	if (unlinkat(mount, "lost+found", AT_REMOVEDIR) < 0 && errno != ENOENT &&
-	    errno != ENOTEMPTY)
-		return err_sys(err, "empty it");
+	if (drop_lost_found(mount, err) < 0)
+		return -1;
 	*out = take_fd(&mount);
 	return 0;
 }
