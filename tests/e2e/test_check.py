@@ -10,9 +10,9 @@ import time
 
 import apps
 import pytest
+from clock import Clock
 from hub import ESPACED, Hub, fetch
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 FULL = bool(os.environ.get("ESPACE_TEST_FULL"))
 COLLECTIONS = 40 if FULL else 4
 
@@ -182,12 +182,13 @@ def test_files_of_an_app_go_a_day_after_its_run_and_environments_stay(hub):
     sha = hub.commit("aged", apps.plain("two"))
     hub.wait_stage("aged", "RUNNING", sha=sha)
     environments = layers(hub, "env-")
-    clock = {"LD_PRELOAD": FAKETIME, "FAKETIME": "+2d", "NO_FAKE_STAT": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    clock = Clock(hub.data / "test.clock")
+    clock.jump(2 * 24 * 3600)
     end = time.monotonic() + 60
     while first in layers(hub, "app-"):  # its run may have a visit to end
         assert time.monotonic() < end, "the first version's files are still there"
         assert collect(hub, keep_days=14) and first in layers(hub, "app-")  # it has just ended
-        subprocess.run([ESPACED, "--data", hub.data, "gc"], env={**os.environ, **clock}, check=True)
+        subprocess.run([ESPACED, "--data", hub.data, "gc"], env={**os.environ, **clock.environment}, check=True)
     row, = [json.loads(line) for line in hub.words("audit", "--json", "--limit", "1").splitlines()]
     assert (row["actor"], row["action"]) == ("the hub", "gc.collect") and "layers" in row["detail"]
     assert hub.visit("aged").body == b"two" and layers(hub, "env-") == environments

@@ -20,6 +20,7 @@ import pytest
 
 import apps
 import test_guide_storage
+from clock import Clock
 from disk import Disk
 from hub import Hub, fetch
 from test_secrets import process_of
@@ -27,7 +28,6 @@ from test_secrets import process_of
 AGAIN_S = 60  # the longest pause between two tries is half a minute
 LOOK_S = 5
 LINES_A_SECOND = 10  # of the log, while nobody calls
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 DAY_S = 24 * 3600
 
 
@@ -274,20 +274,20 @@ def test_start_on_a_read_only_disk_is_refused(stopped):
 @pytest.mark.parametrize("jump", [3 * DAY_S, -3 * DAY_S], ids=["forward", "back"])
 def test_clock_jumps(stopped, jump):
     """The wall clock of our processes alone: starts, stops, hand-overs and pauses do not wait for it."""
-    clock = stopped.disk.folder / "clock"
-    clock.write_text("+0\n")
-    stopped.hub.environment = {"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock),
-                               "FAKETIME_CACHE_DURATION": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    clock = Clock(stopped.disk.folder / "clock")
+    stopped.hub.environment = clock.environment
     stopped.hub.start()
     stopped.wait_serving()
     stopped.hub.commit("one", apps.plain("before"))
-    clock.write_text(f"{jump:+d}\n")  # while the new version starts
+    clock.jump(jump)  # while the new version starts
     stopped.wait_serving("before")
     stopped.hub.wait_stage("one", "RUNNING")
     assert stopped.hub.call("POST", "/api/spaces/me/one/restart").status == 200
     stopped.wait_serving("before")
     stopped.check_whole("after")
-    clock.write_text("+0\n")
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + jump))
+    assert all(f"{day}T" in line for line in stopped.hub.tail(5).splitlines())  # all of them go by it
+    clock.jump(0)
     stopped.check_whole("set right")
     assert stopped.hub.words("audit", "--verify", check=False).returncode == 0
 
