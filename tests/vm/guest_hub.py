@@ -11,10 +11,19 @@ SETTINGS = """\
 listen = 0.0.0.0:{port}
 python.index = http://192.0.2.2/simple
 network.allow = 192.0.2.0/24
+sleep.min = 1
+sleep.pageout = 1
+sleep.swap = file:512M
+storage.small = 1
 """
 HARDWARE = """\
 - name: cpu-basic
   title: CPU basic
+  cpu: 0.5
+  memory: 0.25
+  pids: 100
+- name: sleeper
+  title: One that may sleep soon
   cpu: 0.5
   memory: 0.25
   pids: 100
@@ -58,9 +67,9 @@ class GuestHub(Hub):
     def wait_stage(self, name, *wanted, timeout=STAGE_S, sha=None):
         return super().wait_stage(name, *wanted, timeout=timeout, sha=sha)
 
-    def serve(self, name):
+    def serve(self, name, **fields):
         """A new Space, once it is up."""
-        self.create(name)
+        self.create(name, **fields)
         self.wait_stage(name, "RUNNING", sha=self.push(name))
 
     def cgroup(self, name):

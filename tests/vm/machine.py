@@ -35,7 +35,6 @@ class Failed(Exception):
 class Machine:
     def __init__(self):
         self.kernel, self.initrd = image.make()
-        self.swap = image.VM / "swap.img"
         self.hub_port, self.door_port = free_port(), free_port()
         self.monitor = pathlib.Path(tempfile.mkdtemp(prefix="espace-vm-")) / "monitor"
         self.process = None
@@ -52,8 +51,6 @@ class Machine:
         raise AssertionError(f"the guest does not boot:\n{self.console()}")
 
     def launch(self, options):
-        with open(self.swap, "wb") as swap:
-            swap.truncate(1 << 30)
         # the hub's port is the same inside: it is part of the names of Spaces
         forward = ",".join(f"hostfwd=tcp:127.0.0.1:{port}-:{inside}"
                            for port, inside in ((self.hub_port, self.hub_port), (self.door_port, 9000)))
@@ -62,7 +59,6 @@ class Machine:
             ["nice", "-n", "15", "qemu-system-x86_64", *options, "-smp", CPUS, "-m", MEMORY, "-display", "none",
              "-kernel", self.kernel, "-initrd", self.initrd, "-append", KERNEL, "-serial", f"file:{CONSOLE}",
              "-drive", f"file={image.DISK},format=raw,if=virtio,snapshot=on",
-             "-drive", f"file={self.swap},format=raw,if=virtio",
              "-nic", f"user,model=virtio-net-pci,restrict=on,{forward}",
              "-qmp", f"unix:{self.monitor},server=on,wait=off"],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
@@ -107,7 +103,6 @@ class Machine:
 
     def remove(self):
         self.end()
-        self.swap.unlink(missing_ok=True)
         self.monitor.unlink(missing_ok=True)
         self.monitor.parent.rmdir()
 

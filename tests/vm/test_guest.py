@@ -66,39 +66,51 @@ def test_processes_and_processors_are_limited(machine, hub, space):
     assert hub.visit(space).status == 200
 
 
-def freeze(machine, cgroup, frozen):
-    machine.write(f"{cgroup}/cgroup.freeze", str(int(frozen)))
-    wait_until(lambda: fields(machine, f"{cgroup}/cgroup.events")["frozen"] == int(frozen))
+@pytest.fixture(scope="module")
+def sleeper(hub):
+    """A Space that sleeps after a second without visits, has swap space of the hub's own, and a disk."""
+    hub.serve("sleeper", hardware="sleeper", sleepTimeSeconds=1, storageTier="small")
+    return "sleeper"
 
 
-def test_a_visit_of_a_frozen_run_is_answered_when_it_thaws(machine, hub, space):
-    cgroup, answers = hub.cgroup(space), []
-    freeze(machine, cgroup, True)
-    visitor = threading.Thread(target=lambda: answers.append(hub.visit(space, timeout=WAIT_S)), daemon=True)
-    used = fields(machine, f"{cgroup}/cpu.stat")["usage_usec"]
-    visitor.start()
-    visitor.join(5)
-    assert answers == []
-    assert fields(machine, f"{cgroup}/cpu.stat")["usage_usec"] == used
-    freeze(machine, cgroup, False)
-    visitor.join()
-    assert answers[0].status == 200
+def wait_depth(hub, name, depth):
+    wait_until(lambda: hub.runtime(name).get("sleep", {}).get("depth") == depth)  # awake, it may say nothing of it
+    assert hub.runtime(name)["stage"] == "SLEEPING"
 
 
-def test_a_frozen_run_is_paged_out_and_comes_back_whole(machine, hub, space):
-    cgroup = hub.cgroup(space)
-    machine.run("mkswap", "/dev/vdb")
-    machine.run("swapon", "/dev/vdb")
-    wanted = hub.visit(space, "/hold", timeout=WAIT_S).body
+def test_an_idle_space_sleeps_paged_out_and_comes_back_whole(machine, hub, sleeper):
+    wanted = hub.visit(sleeper, "/hold", timeout=WAIT_S).body
+    cgroup = hub.cgroup(sleeper)
     held = int(machine.read(f"{cgroup}/memory.current"))
-    freeze(machine, cgroup, True)
-    machine.write(f"{cgroup}/memory.swap.max", "max")
-    machine.ask("tee", f"{cgroup}/memory.reclaim", input=str(held))  # EAGAIN: it was less than asked for
+    wait_depth(hub, sleeper, "paged-out")
+    assert fields(machine, f"{cgroup}/cgroup.events")["frozen"] == 1
     assert int(machine.read(f"{cgroup}/memory.current")) < held / 4
-    assert int(machine.read(f"{cgroup}/memory.swap.current")) > 64 << 20
-    freeze(machine, cgroup, False)
-    assert hub.visit(space, "/checksum", timeout=WAIT_S).body == wanted
-    machine.run("swapoff", "/dev/vdb")
+    assert int(machine.read(f"{cgroup}/memory.swap.current")) > 48 << 20
+    answer = hub.visit(sleeper, "/checksum", timeout=WAIT_S)
+    assert (answer.status, answer.body) == (200, wanted)
+    assert hub.runtime(sleeper)["sleep"]["lastWakeMs"] > 0
+
+
+def test_a_sleeper_takes_no_processor_and_no_call_wakes_it(machine, hub, sleeper):
+    cgroup = hub.cgroup(sleeper)
+    wait_depth(hub, sleeper, "paged-out")
+    used = fields(machine, f"{cgroup}/cpu.stat")["usage_usec"]
+    time.sleep(5)
+    assert hub.call("GET", f"/api/spaces/me/{sleeper}").json["runtime"]["stage"] == "SLEEPING"
+    assert fields(machine, f"{cgroup}/cpu.stat")["usage_usec"] == used
+
+
+def test_what_starts_weighs_more_and_its_disk_is_kept(machine, hub, sleeper):
+    answer = hub.visit(sleeper, "/keep", timeout=WAIT_S)
+    assert answer.body == b"kept", (answer.body, hub.logs(sleeper, "run"))
+    answer = hub.call("POST", f"/api/spaces/me/{sleeper}/restart")
+    assert answer.status == 200, answer.body
+    wait_until(lambda: hub.runtime(sleeper)["stage"] == "APP_STARTING")
+    path = f"{hub.cgroup(sleeper)}/cpu.weight"
+    starting = int(machine.read(path))
+    wait_until(lambda: int(machine.read(path)) < starting)
+    assert hub.visit(sleeper, "/kept", timeout=WAIT_S).body == b"kept"
+    hub.call("POST", f"/api/spaces/me/{sleeper}/pause")  # it sleeps no more under other tests
 
 
 def test_who_eats_all_memory_is_named(machine, hub):

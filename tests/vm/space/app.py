@@ -57,7 +57,19 @@ def spin():
     return "spun"
 
 
-ACTIONS = {"/hold": lambda: hold(64), "/checksum": checksum, "/threads": threads, "/spin": spin}
+def keep():
+    with open("/data/word", "w") as file:
+        file.write("kept")
+    return kept()
+
+
+def kept():
+    with open("/data/word") as file:
+        return file.read()
+
+
+ACTIONS = {"/hold": lambda: hold(64), "/checksum": checksum, "/threads": threads, "/spin": spin, "/keep": keep,
+           "/kept": kept}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
