@@ -83,7 +83,6 @@ static int take_back(struct space_loop *loop, const struct grant_spent *spent, s
 		mem_format("hardware: %s -> %s, %s", spent->flavor, HARDWARE_BASIC, spent->note);
 	const struct audit_entry entry = {
 		.action = "space.hardware", .target = target, .detail = detail};
-
 	int spends;
 
 	if (store_tx_begin(loop->config.store, &tx, err) < 0)

@@ -240,8 +240,8 @@ static void an_app_that_dies_for_good_gives_its_card_back(void **state)
 	wait_for(&other, "card");
 }
 
-/* Nobody's run ends, yet others may go on. */
-static void who_leaves_the_queue_makes_room_behind(void **state)
+/* `holder` has one of the twins, `other` waits for both, and a third one behind it for one. */
+static struct repo wait_behind_other(void)
 {
 	struct repo third = run_app("third", &apps[2]);
 
@@ -252,6 +252,14 @@ static void who_leaves_the_queue_makes_room_behind(void **state)
 	hand_settle(hand);
 	assert_int_equal(position(&other), 1);
 	assert_int_equal(position(&third), 2);
+	return third;
+}
+
+/* Nobody's run ends, yet others may go on. */
+static void who_leaves_the_queue_makes_room_behind(void **state)
+{
+	struct repo third = wait_behind_other();
+
 	ask_for(&other, "cpu-basic");
 	wait_for(&third, "twin");
 	assert_string_equal(wait_for(&other, "cpu-basic").flavor, "cpu-basic");
@@ -260,14 +268,8 @@ static void who_leaves_the_queue_makes_room_behind(void **state)
 
 static void who_wants_less_than_before_makes_room_behind(void **state)
 {
-	struct repo third = run_app("third", &apps[2]);
+	struct repo third = wait_behind_other();
 
-	ask_for(&holder, "twin");
-	wait_for(&holder, "twin");
-	ask_for(&other, "twins");
-	ask_for(&third, "twin");
-	hand_settle(hand);
-	assert_int_equal(position(&third), 2);
 	pause_it(&holder);
 	wait_for(&other, "twins");
 	hand_restart(hand, &holder, false); /* behind third */
