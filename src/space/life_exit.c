@@ -25,11 +25,7 @@ struct end {
 /* Where another run follows, the hardware is this one's until that one has been started. */
 static const char *current_after(const struct end *end)
 {
-	const struct space *space = end->space;
-	bool goes_on = !space->paused && !space->deleting && !end->settles &&
-		       space->settled != space->generation;
-
-	return goes_on ? space->current_flavor : "";
+	return space_wants_run(end->space) && !end->settles ? end->space->current_flavor : "";
 }
 
 static int write_end(void *arg, struct store_db *db, struct err *err)
@@ -118,7 +114,7 @@ static void error_text(const struct life *life, const struct end *end, const cha
 static bool is_current(const struct space *space, const struct runrow *row)
 {
 	return row->generation == space->generation && row->restart_nonce == space->restart_nonce &&
-	       !space->paused && !space->deleting && space->settled != space->generation;
+	       space_wants_run(space);
 }
 
 /* How many times the app has crashed lately, this time included; a failed look counts as none. */

@@ -65,8 +65,7 @@ bool life_queue_left(struct life *life, const struct life_view *view)
 	struct space space = view->space;
 	struct err err = ERR_INIT;
 
-	if (!view->waits || !(space.paused || space.deleting || space.settled == space.generation ||
-			      life_target(view)))
+	if (!view->waits || !(!space_wants_run(&space) || life_target(view)))
 		return false;
 	if (life_move(life, &space, STAGE_EVENT_NONE, "", write_leaving, &space, &err) < 0) {
 		log_error("space.queue", "space=%s error=%s", space.full_name, err.text);

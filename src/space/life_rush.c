@@ -83,7 +83,7 @@ void life_rush_look(struct life *life, const struct life_view *view)
 
 	if (target ? target->ready_ms != 0 : !life_yields(life, space))
 		life->begun_ms = 0;
-	if (target || space->paused || space->deleting || space->settled == space->generation)
+	if (target || !space_wants_run(space))
 		life->stands_ms = 0;
 }
 

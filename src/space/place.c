@@ -191,8 +191,7 @@ static int goes_on(struct store_db *db, const struct hardware *hardware, int64_t
 
 	if (found <= 0)
 		return found;
-	if (space.paused || space.deleting || space.settled == space.generation ||
-	    !can_use(hardware_find(hardware, space.flavor), places))
+	if (!space_wants_run(&space) || !can_use(hardware_find(hardware, space.flavor), places))
 		return 0;
 	target = has_target(db, &space, err);
 	return target < 0 ? -1 : !target;

@@ -573,6 +573,11 @@ int space_set_plan(struct store_db *db, int64_t repo_id, const struct space_plan
 	return update(query, "plan", err);
 }
 
+bool space_wants_run(const struct space *space)
+{
+	return !space->paused && !space->deleting && space->settled != space->generation;
+}
+
 int space_set_current(struct store_db *db, int64_t repo_id, const char *flavor, const char *commit,
 		      struct err *err)
 {

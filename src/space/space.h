@@ -162,6 +162,8 @@ must_check int space_set_stage(struct store_db *db, const struct space *space, e
 must_check int space_settle(struct store_db *db, const struct space *space, struct err *err);
 must_check int space_set_plan(struct store_db *db, int64_t repo_id, const struct space_plan *plan,
 			      struct err *err);
+/* Is a run to be there, for what was wished last? */
+bool space_wants_run(const struct space *space);
 /* "" for a flavor or commit: nothing runs. */
 must_check int space_set_current(struct store_db *db, int64_t repo_id, const char *flavor,
 				 const char *commit, struct err *err);
